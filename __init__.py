@@ -1,0 +1,29 @@
+"""birds: from a list of species to an image classifier you can trust.
+
+Each stage is a plain function in the module of its name, imported when first used so that ``import birds`` stays light:
+
+    from birds.scrape import scrape
+    from birds.split import split
+    from birds.train import train
+    from birds.models import evaluate, export, predict
+
+    import birds
+    birds.run(".", species=["cigüeña", "garza"])  # all of them, in order
+"""
+
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+try:
+    __version__ = version("birds")
+except PackageNotFoundError:  # the folder was put on the path without being installed
+    __version__ = "0+unknown"
+_PUBLIC = {"run": "pipeline", "evaluate": "models", "export": "models", "predict": "models"}
+__all__ = ["__version__", *_PUBLIC]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_PUBLIC[name]}", __name__), name)

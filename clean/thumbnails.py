@@ -1,0 +1,66 @@
+"""What the review page shows of a picture: decoded and encoded again here, so that strangers' bytes reach no browser.
+
+Thumbnails are made once and kept under ``.birds/cache/thumbnails`` by the SHA-256 of the file they show.
+"""
+
+import io
+import threading
+from pathlib import Path
+
+from PIL import Image
+
+from ..errors import ImageError
+from ..files import Project, write_bytes
+from ..images import decode, sha256
+from ..reasons import Reason
+from ..reconcile import image_path, rejected_path
+from ..record import PictureFile, State
+
+SIDE = 240  # pixels of a thumbnail's longer side
+_LARGE_SIDE = 2048  # pixels: more than most screens show
+_AT_A_TIME = threading.BoundedSemaphore(2)  # a page asks for dozens at once; one decoded picture may take 150 MB
+
+
+def current_path(project: Project, file: PictureFile) -> Path:
+    """Where `file` lies now, in ``images/`` or with the rejected ones."""
+    return rejected_path(project, file) if file.state is State.REJECTED else image_path(project, file)
+
+
+def thumbnail(project: Project, file: PictureFile) -> bytes:
+    """A JPEG of at most `SIDE` by `SIDE` pixels. Raises `ImageError` where the file is gone or is no picture."""
+    cached = _cached(project, file.sha256)
+    if cached.is_file():
+        return cached.read_bytes()
+    data = _read(project, file)
+    small = _scaled_down(data, SIDE)
+    write_bytes(_cached(project, sha256(data)), small)  # not file.sha256: the file may have been edited since
+    return small
+
+
+def large(project: Project, file: PictureFile) -> bytes:
+    """A JPEG of the whole picture, scaled down to a screen. Raises `ImageError` like `thumbnail`."""
+    return _scaled_down(_read(project, file), _LARGE_SIDE)
+
+
+def _cached(project: Project, digest: str) -> Path:
+    return project.cache / "thumbnails" / digest[:2] / f"{digest}.jpg"
+
+
+def _read(project: Project, file: PictureFile) -> bytes:
+    """The file's bytes. No symbolic link below ``images/`` is followed; that folder itself may be one."""
+    path = current_path(project, file)
+    if path.is_symlink() or path.parent.is_symlink() or not path.is_file():
+        raise ImageError(f"{path} is gone or is no plain file.", reason=Reason.UNREADABLE)
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ImageError(f"{path} cannot be read: {error.strerror}.", reason=Reason.UNREADABLE) from error
+
+
+def _scaled_down(data: bytes, side: int) -> bytes:
+    with _AT_A_TIME:
+        image = decode(data).image
+        image.thumbnail((side, side), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=85)
+    return buffer.getvalue()

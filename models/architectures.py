@@ -1,0 +1,123 @@
+"""Every classification network of torchvision, cut into a body and a head.
+
+The body is torchvision's own network, forward pass and parameter names included, its last linear layer taken off: a
+batch of pictures in, one feature vector a picture out. So every family is treated alike, weights of torchvision's
+names fit as they are, and features are small enough to keep. The head is new.
+"""
+
+import difflib
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from ..errors import UsageError
+from .gate import torchvision
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+HEAD_DROPOUT = 0.25
+_AUXILIARY = ("aux1", "aux2", "AuxLogits")  # extra classifiers of GoogLeNet and Inception, used by neither phase
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """One network, by torchvision's name.
+
+    Attributes
+    ----------
+    size : pixels of a side that its published weights were trained at; the default for training.
+    parameters : of the whole published network, in millions.
+    """
+
+    name: str
+    size: int
+    parameters: float | None = None
+    accuracy: float | None = None  # per cent, ImageNet top-1, as torchvision publishes it
+
+
+def names() -> list[str]:
+    """torchvision's classification models, sorted."""
+    return sorted(torchvision.models.list_models(module=torchvision.models))
+
+
+def find(name: str) -> Architecture:
+    """The architecture called `name`. Raises UsageError that names the nearest ones."""
+    if name not in names():
+        near = difflib.get_close_matches(name.lower(), names(), n=3, cutoff=0.5)
+        raise UsageError(
+            f"There is no architecture {name!r}.",
+            f"Did you mean {', '.join(near)}?" if near else "`birds archs` lists them.",
+        )
+    weights = torchvision.models.get_model_weights(name).DEFAULT
+    sizes = weights.transforms.keywords if hasattr(weights.transforms, "keywords") else {}
+    published = weights.meta.get("_metrics", {}).get("ImageNet-1K", {})
+    parameters = weights.meta.get("num_params")
+    return Architecture(
+        name=name,
+        size=int(sizes.get("crop_size", 224)),
+        parameters=parameters / 1e6 if parameters else None,
+        accuracy=published.get("acc@1"),
+    )
+
+
+class Classifier(nn.Module):
+    """Body and head: float pictures [N, 3, size, size], normalised, to logits [N, classes]."""
+
+    def __init__(self, body: nn.Module, head: nn.Module) -> None:
+        super().__init__()
+        self.body = body
+        self.head = head
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.head(self.body(pictures))
+        return logits
+
+
+def make_body(name: str) -> tuple[nn.Module, int]:
+    """torchvision's network `name` with random weights and without its last linear layer; and its number of features.
+
+    The body maps float pictures [N, 3, size, size] to features [N, features].
+    """
+    extra = {"init_weights": True} if name in ("googlenet", "inception_v3") else {}  # silences a warning
+    network = torchvision.models.get_model(name, weights=None, **extra)
+    for auxiliary in _AUXILIARY:
+        if hasattr(network, auxiliary):
+            setattr(network, auxiliary, None)
+            network.aux_logits = False
+    return network, _take_classifier_off(network)
+
+
+def _take_classifier_off(network: nn.Module) -> int:
+    """Replace the last linear layer, and the dropout just before it, by nothing; returns the size of its input."""
+    if type(network).__name__ == "SqueezeNet":  # classifies by a 1x1 convolution, then averages: average only
+        features = network.classifier[1].in_channels
+        network.classifier = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        return int(features)
+    attribute = next(name for name in ("fc", "classifier", "heads", "head") if hasattr(network, name))
+    classifier = getattr(network, attribute)
+    if isinstance(classifier, nn.Linear):
+        setattr(network, attribute, nn.Identity())
+        return classifier.in_features
+    last = len(classifier) - 1
+    linear = classifier[last]
+    assert isinstance(linear, nn.Linear), f"{type(network).__name__} ends in {linear}"
+    classifier[last] = nn.Identity()
+    if last and isinstance(classifier[last - 1], nn.Dropout):  # the head brings its own
+        classifier[last - 1] = nn.Identity()
+    return linear.in_features
+
+
+def make_head(features: int, classes: int) -> nn.Module:
+    """A new head: features [N, features] to logits [N, classes]. Standardises, drops out, classifies linearly."""
+    linear = nn.Linear(features, classes)
+    nn.init.zeros_(linear.weight)  # every class equally likely at the start: loss ln(classes)
+    nn.init.zeros_(linear.bias)
+    return nn.Sequential(nn.BatchNorm1d(features), nn.Dropout(HEAD_DROPOUT), linear)
+
+
+def parameter_groups(model: Classifier) -> list[list[nn.Parameter]]:
+    """Early half of the body, late half, head: what discriminative learning rates tell apart. fastai's splitter."""
+    body = list(model.body.parameters())
+    middle = len(body) // 2
+    return [body[:middle], body[middle:], list(model.head.parameters())]

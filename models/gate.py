@@ -1,0 +1,30 @@
+"""The one gate through which torchvision and fastai are imported: ``from .gate import fastai, torchvision``.
+
+torch's CPU build beside a CUDA build of torchvision lacks torchvision's compiled operators, and then
+``import torchvision`` fails with "operator torchvision::nms does not exist". Declaring their schemas before another
+try mends it: nothing here calls them. Where the operators exist nothing is declared.
+"""
+
+import sys
+
+import torch
+
+_MISSING = "torchvision::nms"
+_declared: torch.library.Library | None = None  # the declarations last as long as this object
+
+try:
+    import torchvision
+except RuntimeError as _error:
+    if _MISSING not in str(_error):
+        raise
+    for _name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
+        del sys.modules[_name]  # the half-imported package
+    _declared = torch.library.Library("torchvision", "FRAGMENT")
+    for _operator in ("nms", "qnms"):
+        _declared.define(f"{_operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    import torchvision
+
+import torchvision.models
+from fastai.vision import all as fastai
+
+__all__ = ["fastai", "torchvision"]

@@ -1,0 +1,42 @@
+"""Why a picture was refused, rejected, queued or left out, and why a source stopped: the words used everywhere.
+
+The strings are stable: they stand in the record, in ``--json`` and in docs/reasons.md (a test compares the two).
+"""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """What is the matter with one picture or one download."""
+
+    # downloading
+    FORBIDDEN_ADDRESS = "forbidden_address"
+    HTTP_ERROR = "http_error"
+    NETWORK = "network"
+    TIMEOUT = "timeout"
+    TOO_LARGE = "too_large"
+    TOO_MANY_REDIRECTS = "too_many_redirects"
+    # content
+    NOT_AN_IMAGE = "not_an_image"
+    UNREADABLE = "unreadable"
+    TOO_MANY_PIXELS = "too_many_pixels"
+    TOO_SMALL = "too_small"
+    EXACT_COPY = "exact_copy"
+    # for a person to decide
+    NEAR_DUPLICATE = "near_duplicate"
+    LABEL_CONFLICT = "label_conflict"
+    BY_HAND = "by_hand"
+
+
+class Cause(StrEnum):
+    """Why a source stopped before it had given enough."""
+
+    CONSENT = "consent"
+    CAPTCHA = "captcha"
+    JAVASCRIPT_SHELL = "javascript_shell"
+    OUTDATED_BROWSER = "outdated_browser"
+    NO_RESULTS = "no_results"
+    ONLY_THUMBNAILS = "only_thumbnails"
+    UNKNOWN_LAYOUT = "unknown_layout"
+    NETWORK = "network"
+    QUOTA = "quota"

@@ -1,0 +1,212 @@
+"""What a person, a kill or an unplugged disk did to ``images/``, brought into the record before each stage.
+
+By path, then by content: a renamed or moved file keeps its provenance, an edited one is a new content of the same
+row, one added by hand has source ``local``. Files that vanished count as rejected by hand, unless so many are gone
+that a disk is likelier than a decision.
+"""
+
+import unicodedata
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import ProjectError
+from .files import Project, is_temporary, sha256_of
+from .reasons import Reason
+from .images import Content, inspect
+from .progress import SILENT, Progress
+from .record import Author, PictureFile, Provenance, Record, State
+
+MAX_SHARE_MISSING = 0.2
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What was found, in numbers of files."""
+
+    added: int = 0
+    moved: int = 0
+    edited: int = 0
+    removed: int = 0
+
+    def __str__(self) -> str:
+        parts = {"added": self.added, "moved or renamed": self.moved, "edited": self.edited, "removed": self.removed}
+        return ", ".join(f"{n} {what}" for what, n in parts.items() if n)
+
+
+def image_path(project: Project, file: PictureFile) -> Path:
+    """Where a stored file lies."""
+    return project.images / file.label / file.name
+
+
+def rejected_path(project: Project, file: PictureFile) -> Path:
+    """Where a rejected file rests."""
+    return project.rejected / file.label / file.name
+
+
+def reject(project: Project, record: Record, file: PictureFile, reason: Reason, author: Author) -> None:
+    """Move a file out of ``images/``, first in the record, then on disk. Undone by `restore`."""
+    with record.transaction():
+        record.decide(file, "reject", reason, author)
+    _move(image_path(project, file), rejected_path(project, file))
+
+
+def restore(project: Project, record: Record, file: PictureFile, author: Author = Author.PERSON) -> None:
+    """Bring a rejected file back into ``images/``."""
+    with record.transaction():
+        record.decide(file, "accept", Reason.BY_HAND, author)
+    _move(rejected_path(project, file), image_path(project, file))
+
+
+def _move(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.exists() and not target.exists():
+        source.rename(target)
+
+
+def reconcile(project: Project, record: Record, *, accept_missing: bool = False) -> Changes:
+    """Bring the record in line with ``images/``.
+
+    Raises
+    ------
+    ProjectError : a fifth or more of a label's files vanished and `accept_missing` is not set.
+    """
+    on_disk = _files_on_disk(project)
+    edited = _settle_known(project, record, on_disk)
+    gone = [f for f in record.files(State.STORED) if (f.label, f.name) not in on_disk]
+    known = {(f.label, f.name) for f in record.files(State.STORED)}
+    new = {key: path for key, path in on_disk.items() if key not in known}
+    moved, added = _place_new(record, new, gone)
+    _mark_missing(record, gone, accept_missing=accept_missing)
+    return Changes(added=added, moved=moved, edited=edited, removed=len(gone))
+
+
+def inspect_stored(project: Project, record: Record, progress: Progress = SILENT) -> list[PictureFile]:
+    """The files in ``images/``, those decoded that were not yet: their format, size and hashes are known after it."""
+    unknown = [f for f in record.files(State.STORED) if f.content.phash is None and f.content.unreadable is None]
+    if unknown:
+        with progress.bar("reading pictures", len(unknown)) as bar, record.transaction():
+            for file in unknown:
+                record.picture(inspect(image_path(project, file).read_bytes()))
+                bar.advance()
+    return record.files(State.STORED)
+
+
+def _files_on_disk(project: Project) -> dict[tuple[str, str], Path]:
+    """(label, name) -> path of every picture file; half-written ones of a killed run are removed."""
+    found: dict[tuple[str, str], Path] = {}
+    if not project.images.is_dir():
+        return found
+    for folder in sorted(project.images.iterdir()):
+        if folder.is_symlink() or not folder.is_dir() or folder.name.startswith("."):
+            continue
+        label = unicodedata.normalize("NFC", folder.name)
+        if label != folder.name:  # macOS and zip files write names decomposed
+            folder = _rename_folder(folder, project.images / label)  # noqa: PLW2901
+        for path in sorted(folder.iterdir()):
+            if is_temporary(path):
+                path.unlink(missing_ok=True)
+            elif path.is_file() and not path.is_symlink() and not path.name.startswith("."):
+                found[label, path.name] = path
+    return found
+
+
+def _rename_folder(folder: Path, target: Path) -> Path:
+    if target.exists() and target.samefile(folder):
+        return folder  # a file system that does not tell the spellings apart
+    if target.exists():
+        raise ProjectError(
+            f"images/ holds the folder {target.name!r} twice, in two Unicode spellings.", "Merge the two by hand."
+        )
+    return folder.rename(target)
+
+
+def _settle_known(project: Project, record: Record, on_disk: dict[tuple[str, str], Path]) -> int:
+    """Settle pending rows and unfinished moves; take over edits in place. Returns the number of edits."""
+    edited = 0
+    for file in record.files(State.PENDING, State.STORED, State.REJECTED, State.MISSING):
+        path = on_disk.get((file.label, file.name))
+        if file.state is State.PENDING:
+            if path and sha256_of(path) == file.sha256:
+                record.update_file(file.id, state=State.STORED, mtime_ns=path.stat().st_mtime_ns)
+            else:
+                record.forget_file(file.id)
+        elif file.state is State.REJECTED and path:
+            if rejected_path(project, file).exists():  # a person put another file of this name here
+                _step_aside(project, record, file)
+            elif sha256_of(path) == file.sha256:  # killed between the record and the disk
+                _move(path, rejected_path(project, file))
+                del on_disk[file.label, file.name]
+        elif file.state is State.STORED and not path and rejected_path(project, file).exists():
+            _move(rejected_path(project, file), image_path(project, file))  # a restore cut short
+            on_disk[file.label, file.name] = image_path(project, file)
+        elif file.state is State.MISSING and path:
+            record.update_file(file.id, state=State.STORED, mtime_ns=None)  # it came back
+            edited += _take_over_edit(record, file, path)
+        elif file.state is State.STORED and path:
+            edited += _take_over_edit(record, file, path)
+    return edited
+
+
+def _step_aside(project: Project, record: Record, file: PictureFile) -> None:
+    """Rename a rejected file so that a new one may have its name."""
+    name = f"{Path(file.name).stem}~{file.id}{Path(file.name).suffix}"
+    rejected_path(project, file).rename(project.rejected / file.label / name)
+    record.update_file(file.id, name=name)
+
+
+def _take_over_edit(record: Record, file: PictureFile, path: Path) -> int:
+    stat = path.stat()
+    if stat.st_mtime_ns == file.mtime_ns:
+        return 0
+    sha256 = sha256_of(path)
+    if sha256 == file.sha256:
+        record.update_file(file.id, mtime_ns=stat.st_mtime_ns)
+        return 0
+    picture = record.picture(Content(sha256=sha256, bytes=stat.st_size))
+    record.update_file(file.id, sha256=sha256, picture=picture, mtime_ns=stat.st_mtime_ns)
+    return 1
+
+
+def _place_new(record: Record, new: dict[tuple[str, str], Path], gone: list[PictureFile]) -> tuple[int, int]:
+    """Give each new path the row of a vanished file with the same content, else a row of its own.
+
+    Takes what it finds out of `gone`. Returns (moved, added).
+    """
+    vanished = defaultdict(list)
+    for file in gone:
+        vanished[file.sha256].append(file)
+    moved = added = 0
+    with record.transaction():
+        for (label, name), path in new.items():
+            sha256, stat = sha256_of(path), path.stat()
+            if candidates := vanished.get(sha256):
+                file = candidates.pop(0)
+                record.update_file(file.id, label=label, name=name, mtime_ns=stat.st_mtime_ns)
+                gone.remove(file)
+                moved += 1
+            else:
+                picture = record.picture(Content(sha256=sha256, bytes=stat.st_size))
+                record.add_file(
+                    label, name, sha256=sha256, picture=picture, provenance=Provenance(source="local"),
+                    state=State.STORED, mtime_ns=stat.st_mtime_ns,
+                )  # fmt: skip
+                added += 1
+    return moved, added
+
+
+def _mark_missing(record: Record, gone: list[PictureFile], *, accept_missing: bool) -> None:
+    total = record.counts()
+    by_label = defaultdict(list)
+    for file in gone:
+        by_label[file.label].append(file)
+    for label, files in by_label.items():
+        if not accept_missing and len(files) >= MAX_SHARE_MISSING * total[label]:
+            raise ProjectError(
+                f"{len(files)} of the {total[label]} pictures of {label!r} are gone from images/.",
+                "Bring them back (an unplugged disk?), or pass --accept-missing if you removed them on purpose.",
+            )
+    with record.transaction():
+        for file in gone:
+            record.decide(file, "reject", Reason.BY_HAND, Author.PERSON)
+            record.update_file(file.id, state=State.MISSING)

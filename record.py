@@ -1,0 +1,377 @@
+"""The SQLite record of every picture: where it came from, why it was refused, which part of the split it is in.
+
+    pictures   one row per distinct content (SHA-256 of the original bytes)
+    files      one row per file of images/, with its provenance and state
+    decisions  what was decided about a picture under a label, by whom; the newest one counts
+    attempts   URLs tried, with the reason of failure, so that no run asks twice for what cannot come
+    searches   searches that were carried through, so that `birds run` knows what is up to date
+    splits     which part of the newest split each file is in
+
+Order of writing: a row ``pending`` with its final name, then the file, then ``stored``; a rejection first in the
+record, then on disk. ``reconcile.py`` settles at the next run what a kill left in between.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Self
+
+from .errors import ProjectError
+from .files import Project
+from .images import Content
+from .reasons import Reason
+
+_SCHEMA_VERSION = 1
+_SCHEMA = """
+CREATE TABLE pictures (
+    id INTEGER PRIMARY KEY,
+    sha256 TEXT NOT NULL UNIQUE,
+    bytes INTEGER NOT NULL,
+    format TEXT, width INTEGER, height INTEGER,  -- NULL until decoded
+    phash TEXT, mirror_phash TEXT,               -- 16 hexadecimal digits; NULL until decoded
+    unreadable TEXT                              -- the Reason, where it cannot be decoded
+);
+CREATE TABLE files (
+    id INTEGER PRIMARY KEY,
+    label TEXT NOT NULL,
+    name TEXT NOT NULL,
+    state TEXT NOT NULL,
+    sha256 TEXT NOT NULL,        -- of the file as stored
+    picture INTEGER NOT NULL REFERENCES pictures(id),
+    mtime_ns INTEGER,            -- as last seen on disk: unchanged ones are not hashed again
+    source TEXT NOT NULL, query TEXT, position INTEGER, strategy TEXT,
+    image_url TEXT, page_url TEXT, title TEXT, author TEXT, licence TEXT, observation TEXT,
+    added_at TEXT NOT NULL,
+    UNIQUE (label, name)
+);
+CREATE INDEX files_by_picture ON files(picture);
+CREATE TABLE decisions (
+    id INTEGER PRIMARY KEY,
+    picture INTEGER NOT NULL REFERENCES pictures(id),
+    label TEXT NOT NULL,
+    verdict TEXT NOT NULL,       -- reject | accept
+    reason TEXT NOT NULL,
+    author TEXT NOT NULL,        -- auto | person
+    decided_at TEXT NOT NULL
+);
+CREATE INDEX decisions_by_picture ON decisions(picture, label);
+CREATE TABLE attempts (
+    label TEXT NOT NULL, url TEXT NOT NULL,
+    reason TEXT,                 -- NULL: it was stored
+    is_passing INTEGER NOT NULL, -- another run may fare better
+    tried_at TEXT NOT NULL,
+    PRIMARY KEY (label, url)
+) WITHOUT ROWID;
+CREATE TABLE searches (
+    label TEXT NOT NULL, source TEXT NOT NULL, query TEXT NOT NULL,
+    wanted INTEGER NOT NULL,
+    finished_at TEXT NOT NULL,
+    PRIMARY KEY (label, source, query)
+) WITHOUT ROWID;
+CREATE TABLE splits (
+    file INTEGER PRIMARY KEY REFERENCES files(id),
+    part TEXT NOT NULL           -- train | val | test
+);
+"""
+
+
+class State(StrEnum):
+    """Where a file is."""
+
+    PENDING = "pending"  # named in the record, perhaps not yet on disk
+    STORED = "stored"  # in images/
+    REJECTED = "rejected"  # in .birds/rejected/
+    MISSING = "missing"  # removed from images/ by hand
+
+
+class Author(StrEnum):
+    """Who decided."""
+
+    AUTO = "auto"
+    PERSON = "person"
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a picture came from. ``source`` is ``local`` for files a person put there."""
+
+    source: str
+    query: str | None = None
+    position: int | None = None
+    strategy: str | None = None
+    image_url: str | None = None
+    page_url: str | None = None
+    title: str | None = None
+    author: str | None = None
+    licence: str | None = None
+    observation: str | None = None
+
+
+@dataclass(frozen=True)
+class PictureFile:
+    """One file of the record, with what is known of its content."""
+
+    id: int
+    label: str
+    name: str
+    state: State
+    sha256: str
+    picture: int
+    mtime_ns: int | None
+    provenance: Provenance
+    content: Content
+    reason: Reason | None  # of the newest decision, where that is a rejection
+    author: Author | None  # of the newest decision
+
+
+_PROVENANCE = (
+    "source",
+    "query",
+    "position",
+    "strategy",
+    "image_url",
+    "page_url",
+    "title",
+    "author",
+    "licence",
+    "observation",
+)
+_SELECT_FILES = f"""
+SELECT f.id, f.label, f.name, f.state, f.sha256, f.picture, f.mtime_ns, {", ".join(f"f.{c}" for c in _PROVENANCE)},
+       p.sha256 AS original, p.bytes, p.format, p.width, p.height, p.phash, p.mirror_phash, p.unreadable,
+       d.verdict, d.reason, d.author AS decider
+FROM files f JOIN pictures p ON p.id = f.picture
+LEFT JOIN decisions d ON d.id = (SELECT max(id) FROM decisions WHERE picture = f.picture AND label = f.label)
+"""  # noqa: S608 - column names, all constants of this module
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _hex(value: int | None) -> str | None:
+    return None if value is None else f"{value:016x}"  # SQLite's integers are signed
+
+
+def _int(value: str | None) -> int | None:
+    return None if value is None else int(value, 16)
+
+
+def _file(row: sqlite3.Row) -> PictureFile:
+    return PictureFile(
+        id=row["id"],
+        label=row["label"],
+        name=row["name"],
+        state=State(row["state"]),
+        sha256=row["sha256"],
+        picture=row["picture"],
+        mtime_ns=row["mtime_ns"],
+        provenance=Provenance(**{column: row[column] for column in _PROVENANCE}),
+        content=Content(
+            sha256=row["original"],
+            bytes=row["bytes"],
+            format=row["format"],
+            width=row["width"],
+            height=row["height"],
+            phash=_int(row["phash"]),
+            mirror_phash=_int(row["mirror_phash"]),
+            unreadable=Reason(row["unreadable"]) if row["unreadable"] else None,
+        ),
+        reason=Reason(row["reason"]) if row["verdict"] == "reject" else None,
+        author=Author(row["decider"]) if row["decider"] else None,
+    )
+
+
+class Record:
+    """The record of one project. A context manager; one connection, usable from the thread that made it.
+
+    Raises
+    ------
+    ProjectError : the file is no record, was written by a newer birds, or cannot be written.
+    """
+
+    def __init__(self, project: Project) -> None:
+        path = project.record
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = _connect(path)
+        except (OSError, sqlite3.Error) as error:
+            raise ProjectError(
+                f"The record {path} cannot be opened: {error}.",
+                "Check the disk, or start in another folder with --project.",
+            ) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing: what the block writes is kept when it ends well, and none of it otherwise."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    # -- pictures
+
+    def picture(self, content: Content) -> int:
+        """The id of the picture with this content, added or completed."""
+        row = self._db.execute(
+            """INSERT INTO pictures (sha256, bytes, format, width, height, phash, mirror_phash, unreadable)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT (sha256) DO UPDATE SET format = coalesce(excluded.format, format),
+                width = coalesce(excluded.width, width), height = coalesce(excluded.height, height),
+                phash = coalesce(excluded.phash, phash), mirror_phash = coalesce(excluded.mirror_phash, mirror_phash),
+                unreadable = coalesce(excluded.unreadable, unreadable)
+            RETURNING id""",
+            (
+                content.sha256, content.bytes, content.format, content.width, content.height,
+                _hex(content.phash), _hex(content.mirror_phash), content.unreadable,
+            ),
+        ).fetchone()  # fmt: skip
+        return int(row["id"])
+
+    def knows(self, label: str, original_sha256: str) -> bool:
+        """Whether a picture with this original content was ever a file of `label`, rejected or not."""
+        query = "SELECT 1 FROM files f JOIN pictures p ON p.id = f.picture WHERE f.label = ? AND p.sha256 = ?"
+        return self._db.execute(query, (label, original_sha256)).fetchone() is not None
+
+    # -- files
+
+    def add_file(
+        self,
+        label: str,
+        name: str,
+        *,
+        sha256: str,
+        picture: int,
+        provenance: Provenance,
+        state: State,
+        mtime_ns: int | None = None,
+    ) -> int:
+        """A new file row; returns its id."""
+        columns = ("label", "name", "state", "sha256", "picture", "mtime_ns", *_PROVENANCE, "added_at")
+        values = (label, name, state, sha256, picture, mtime_ns, *(getattr(provenance, c) for c in _PROVENANCE), _now())
+        marks = ", ".join("?" * len(columns))
+        cursor = self._db.execute(f"INSERT INTO files ({', '.join(columns)}) VALUES ({marks})", values)  # noqa: S608 - constants
+        return int(cursor.lastrowid or 0)
+
+    def update_file(self, file_id: int, **columns: str | int | None) -> None:
+        """Change columns of one file row (label, name, state, sha256, picture, mtime_ns)."""
+        assert columns.keys() <= {"label", "name", "state", "sha256", "picture", "mtime_ns"}
+        changes = ", ".join(f"{column} = ?" for column in columns)
+        self._db.execute(f"UPDATE files SET {changes} WHERE id = ?", (*columns.values(), file_id))  # noqa: S608 - constants
+
+    def forget_file(self, file_id: int) -> None:
+        """Remove the row of a file that never came to be."""
+        self._db.execute("DELETE FROM splits WHERE file = ?", (file_id,))
+        self._db.execute("DELETE FROM files WHERE id = ?", (file_id,))
+
+    def files(self, *states: State, label: str | None = None) -> list[PictureFile]:
+        """Files in any of `states` (all, if none is named), ordered by label and name."""
+        states = states or tuple(State)
+        where = f"WHERE f.state IN ({', '.join('?' * len(states))})"
+        values: list[str] = list(states)
+        if label is not None:
+            where += " AND f.label = ?"
+            values.append(label)
+        rows = self._db.execute(f"{_SELECT_FILES} {where} ORDER BY f.label, f.name", values)
+        return [_file(row) for row in rows]
+
+    def file(self, file_id: int) -> PictureFile | None:
+        """One file by its id."""
+        row = self._db.execute(f"{_SELECT_FILES} WHERE f.id = ?", (file_id,)).fetchone()
+        return _file(row) if row else None
+
+    def counts(self, state: State = State.STORED) -> dict[str, int]:
+        """Number of files of each label in `state`."""
+        rows = self._db.execute(
+            "SELECT label, count(*) AS n FROM files WHERE state = ? GROUP BY label ORDER BY label", (state,)
+        )
+        return {row["label"]: row["n"] for row in rows}
+
+    # -- decisions
+
+    def decide(self, file: PictureFile, verdict: str, reason: Reason, author: Author) -> None:
+        """Write down a decision about a picture under a label, and the state that follows for its file."""
+        self._db.execute(
+            "INSERT INTO decisions (picture, label, verdict, reason, author, decided_at) VALUES (?, ?, ?, ?, ?, ?)",
+            (file.picture, file.label, verdict, reason, author, _now()),
+        )
+        self.update_file(file.id, state=State.REJECTED if verdict == "reject" else State.STORED)
+
+    def accepted_by_a_person(self) -> set[tuple[int, str]]:
+        """(picture, label) pairs that a person looked at and kept: no automatic check rejects them again."""
+        # SQLite: beside max(), the other columns are those of the row that holds it
+        rows = self._db.execute(
+            "SELECT picture, label, verdict, author, max(id) FROM decisions GROUP BY picture, label"
+        )
+        return {(r["picture"], r["label"]) for r in rows if r["verdict"] == "accept" and r["author"] == Author.PERSON}
+
+    # -- attempts and searches
+
+    def remember_attempt(self, label: str, url: str, reason: Reason | None, *, is_passing: bool = False) -> None:
+        """Note that `url` was tried for `label`: stored (`reason` None) or refused."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO attempts (label, url, reason, is_passing, tried_at) VALUES (?, ?, ?, ?, ?)",
+            (label, url, reason, is_passing, _now()),
+        )
+
+    def settled_urls(self, label: str) -> set[str]:
+        """URLs that need no further try for `label`: stored, or refused for a reason that does not pass."""
+        rows = self._db.execute(
+            "SELECT url FROM attempts WHERE label = ? AND (reason IS NULL OR NOT is_passing)", (label,)
+        )
+        return {row["url"] for row in rows}
+
+    def remember_search(self, label: str, source: str, query: str, wanted: int) -> None:
+        """Note that a search was carried through to `wanted` pictures or to its last result."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO searches VALUES (?, ?, ?, ?, ?)", (label, source, query, wanted, _now())
+        )
+
+    def searched(self, label: str, source: str, query: str) -> int:
+        """How many pictures the last finished search like this was asked for; 0 if there was none."""
+        row = self._db.execute(
+            "SELECT wanted FROM searches WHERE label = ? AND source = ? AND query = ?", (label, source, query)
+        ).fetchone()
+        return int(row["wanted"]) if row else 0
+
+    # -- splits
+
+    def remember_split(self, parts: Iterable[tuple[int, str]]) -> None:
+        """Replace the split: (file id, part) pairs."""
+        self._db.execute("DELETE FROM splits")
+        self._db.executemany("INSERT INTO splits (file, part) VALUES (?, ?)", parts)
+
+    def split_parts(self) -> dict[int, str]:
+        """The part (train, val or test) of each file of the newest split, by file id."""
+        return {row["file"]: row["part"] for row in self._db.execute("SELECT file, part FROM splits")}
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(path, timeout=30, isolation_level=None)  # transactions are ours: see Record.transaction
+    db.row_factory = sqlite3.Row
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = NORMAL")
+    db.execute("PRAGMA foreign_keys = ON")
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    if version == 0:
+        db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_SCHEMA_VERSION}; COMMIT;")
+    elif version != _SCHEMA_VERSION:
+        db.close()
+        raise sqlite3.DatabaseError(f"it has version {version}, this birds reads version {_SCHEMA_VERSION}")
+    return db
