@@ -11,19 +11,14 @@ Each stage is a plain function in the module of its name, imported when first us
     birds.run(".", species=["cigüeña", "garza"])  # all of them, in order
 """
 
-from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+
+from .lazy import public
 
 try:
     __version__ = version("birds")
 except PackageNotFoundError:  # the folder was put on the path without being installed
     __version__ = "0+unknown"
-_PUBLIC = {"run": "pipeline", "evaluate": "models", "export": "models", "predict": "models"}
-__all__ = ["__version__", *_PUBLIC]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_PUBLIC[name]}", __name__), name)
+__all__ = ["__version__", "evaluate", "export", "predict", "run"]
+__getattr__ = public(__name__, {"run": "pipeline", "evaluate": "models", "export": "models", "predict": "models"})

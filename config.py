@@ -8,8 +8,10 @@
     seed = 5
     [train]
     arch = "resnet18"
+    epochs = "5,10"
 
-Flags win over it. Only the command line and the pipeline read it; below them, values are passed.
+Its tables hold the flags of the commands of the same name, with what those flags take. Flags win over it. Only the
+command line and the pipeline read it; below them, values are passed.
 """
 
 import tomllib
@@ -21,19 +23,17 @@ from typing import Any
 from .errors import UsageError
 
 FILE_NAME = "birds.toml"
+_BY_PHASE = ("epochs", "patience", "lr", "plateau_min_delta", "plateau_factor")
 _KEYS = {
     "scrape": {"limit", "source", "google_url", "allow_host", "headed"},
     "split": {"ratio", "seed", "plain"},
-    "train": {
-        "arch", "weights", "epochs", "lr", "batch_size", "size", "resize", "seed",
-        "patience", "plateau_min_delta", "plateau_factor",
-    },
-}  # fmt: skip
+    "train": {"arch", "weights", "batch_size", "size", "resize", "seed", "recipe", *_BY_PHASE},
+}
 
 
 @dataclass(frozen=True)
 class Config:
-    """What ``birds.toml`` says. Tables hold the names of flags, underscores for hyphens."""
+    """What ``birds.toml`` says: table -> flag (underscores for hyphens) -> value."""
 
     species: tuple[str, ...] = ()
     scrape: Mapping[str, Any] = field(default_factory=dict)
@@ -48,10 +48,10 @@ def load(project: Path) -> Config:
     ------
     UsageError : it is no TOML, or holds a key that no command has.
     """
-    path = project / FILE_NAME
+    path = Path(project) / FILE_NAME
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return Config()
     except (OSError, ValueError) as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
         raise UsageError(f"{path} cannot be read: {error}.", "Mend it, or move it away.") from error
@@ -62,9 +62,51 @@ def load(project: Path) -> Config:
     for name, table in values.items():
         if name not in _KEYS or not isinstance(table, dict):
             raise UsageError(f"{path}: {name!r} is unknown.", f"It may hold species and the tables {', '.join(_KEYS)}.")
-        tables[name] = {key.replace("-", "_"): value for key, value in table.items()}
+        tables[name] = {key.replace("-", "_"): _as_flag(key.replace("-", "_"), value) for key, value in table.items()}
         if unknown := tables[name].keys() - _KEYS[name]:
-            raise UsageError(
-                f"{path}: [{name}] has no {min(unknown)!r}.", f"It may hold {', '.join(sorted(_KEYS[name]))}."
-            )
+            known = ", ".join(sorted(_KEYS[name]))
+            raise UsageError(f"{path}: [{name}] has no {min(unknown)!r}.", f"It may hold {known}.")
     return Config(species=tuple(species), **tables)
+
+
+def _as_flag(key: str, value: Any) -> Any:
+    """A value as its flag takes it: ``[10, 5]`` and ``10`` for a setting by phase are ``"10,5"`` and ``"10"``."""
+    if key in _BY_PHASE:
+        return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+    if key == "allow_host" and isinstance(value, str):
+        return [value]
+    return value
+
+
+def by_phase(values: Mapping[str, str | None]) -> dict[str, tuple[float, ...]]:
+    """Settings by phase as numbers: ``{"lr": "3e-3,3e-4"}`` as ``{"lr": (0.003, 0.0003)}``; those that are None fall away.
+
+    Raises
+    ------
+    UsageError : one is no number, or epochs or patience are not whole.
+    """
+    numbers: dict[str, tuple[float, ...]] = {}
+    for name, text in values.items():
+        flag = f"--{name.replace('_', '-')}"
+        if text is None:
+            continue
+        try:
+            parse = int if name in ("epochs", "patience") else float
+            numbers[name] = tuple(parse(part) for part in text.split(","))
+        except ValueError as error:
+            kind = "whole numbers" if name in ("epochs", "patience") else "numbers"
+            raise UsageError(
+                f"{flag} is {text!r}.", f"It takes {kind}: {flag} 3 for both phases, {flag} 3,5 for each."
+            ) from error
+    return numbers
+
+
+def scrape_arguments(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Flags of ``birds scrape`` as keyword arguments of its stage."""
+    return {"allow_hosts" if key == "allow_host" else key: value for key, value in table.items()}
+
+
+def train_arguments(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Flags of ``birds train`` as keyword arguments of its stage."""
+    texts = {key: value for key, value in table.items() if key in _BY_PHASE}
+    return {key: value for key, value in table.items() if key not in texts} | by_phase(texts)

@@ -55,6 +55,10 @@ JsonFlag = Annotated[
 ]
 QuietFlag = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes, only the result.")]
 
+AcceptMissingFlag = Annotated[
+    bool, typer.Option("--accept-missing", help="Pictures gone from images/ were removed on purpose, however many.")
+]
+
 
 class Console(Progress):
     """Notes and bars for a person, or for a log; the result for standard output.

@@ -7,6 +7,8 @@ the other's mirror hash do. Measured on 732 thumbnails of 8 species: 16 such pai
 
 from collections.abc import Iterable, Sequence
 
+from .record import PictureFile
+
 MAX_DISTANCE = 8  # bits of 64
 _BLOCK = 1024  # rows compared at once: 1024 x 20,000 distances are 20 MB
 
@@ -57,3 +59,11 @@ def groups(n: int, pairs: Iterable[tuple[int, int]]) -> list[list[int]]:
     for i in range(n):
         found.setdefault(root(i), []).append(i)
     return list(found.values())
+
+
+def near_duplicates(stored: Sequence[PictureFile]) -> list[tuple[PictureFile, PictureFile]]:
+    """Pairs of files that show the same shot, identical content included; unreadable files are in none."""
+    readable = [f for f in stored if f.content.phash is not None]
+    hashes = [f.content.phash or 0 for f in readable]
+    mirror_hashes = [f.content.mirror_phash or 0 for f in readable]
+    return [(readable[i], readable[j]) for i, j in near_pairs(hashes, mirror_hashes)]

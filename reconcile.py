@@ -12,9 +12,9 @@ from pathlib import Path
 
 from .errors import ProjectError
 from .files import Project, is_temporary, sha256_of
-from .reasons import Reason
 from .images import Content, inspect
 from .progress import SILENT, Progress
+from .reasons import Reason
 from .record import Author, PictureFile, Provenance, Record, State
 
 MAX_SHARE_MISSING = 0.2

@@ -181,7 +181,7 @@ def _file(row: sqlite3.Row) -> PictureFile:
             mirror_phash=_int(row["mirror_phash"]),
             unreadable=Reason(row["unreadable"]) if row["unreadable"] else None,
         ),
-        reason=Reason(row["reason"]) if row["verdict"] == "reject" else None,
+        reason=Reason(row["reason"]) if row["verdict"] == "reject" and row["state"] != State.STORED else None,
         author=Author(row["decider"]) if row["decider"] else None,
     )
 

@@ -9,11 +9,13 @@ import contextlib
 import hashlib
 import io
 import itertools
+import json
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from . import duplicates, files
 from .errors import ProjectError, UsageError
@@ -24,7 +26,7 @@ from .reconcile import image_path, inspect_stored, reconcile
 from .record import PictureFile, Record
 
 PARTS = ("train", "val", "test")
-RATIO = (70, 15, 15)
+RATIO = "70/15/15"
 SEED = 5
 FORMAT_VERSION = 1
 
@@ -66,10 +68,11 @@ def fingerprint(accepted: Sequence[PictureFile]) -> str:
 def split(
     project: Path,
     *,
-    ratio: Sequence[int] = RATIO,
+    ratio: str = RATIO,
     seed: int = SEED,
     plain: bool = False,
     accept_missing: bool = False,
+    only_if_changed: bool = False,
     progress: Progress = SILENT,
 ) -> SplitResult:
     """Make ``dataset/`` anew from the accepted pictures of ``images/``.
@@ -77,15 +80,17 @@ def split(
     Parameters
     ----------
     project : the project folder.
-    ratio : train, val and test in per cent.
+    ratio : train/val/test in per cent.
     seed : of the shuffle; the same files and seed give the same split.
     plain : every file, no grouping, nothing left out.
     accept_missing : pictures that vanished from images/ were removed on purpose.
+    only_if_changed : leave a dataset/ as it is that the same pictures and settings gave.
 
     Raises
     ------
     ProjectError : no pictures, one class only, or a class too small for a picture in every part.
     """
+    shares = parse_ratio(ratio)
     place = Project(Path(project))
     if not place.images.is_dir():
         raise ProjectError(
@@ -95,13 +100,17 @@ def split(
     with place.locked("split"), Record(place) as record:
         reconcile(place, record, accept_missing=accept_missing)
         stored = inspect_stored(place, record, progress)
-        pairs = near_duplicates(stored)
+        pairs = duplicates.near_duplicates(stored)
         left_out = {} if plain else _left_out(stored, pairs)
         accepted = [file for file in stored if file.id not in left_out]
+        settings = {"ratio": ratio, "seed": seed, "plain": plain, "fingerprint": fingerprint(accepted)}
+        if only_if_changed and (current := _current_split(place)) and settings.items() <= current.items():
+            progress.note("The split is up to date.")
+            return SplitResult(**{field.name: current[field.name] for field in fields(SplitResult)})
         bundles = _bundles(accepted, [] if plain else pairs)
-        _check_sizes(bundles, ratio)
+        _check_sizes(bundles, shares)
         new = place.staging("split")
-        parts = _run_split_folders(place, new, bundles, ratio, seed)
+        parts = _run_split_folders(place, new, bundles, shares, seed)
         sizes = Counter(parts.values())
         result = SplitResult(
             train=sizes["train"],
@@ -122,8 +131,7 @@ def split(
         )
         document = {
             "format_version": FORMAT_VERSION,
-            "ratio": list(ratio),
-            "plain": plain,
+            **settings,
             **asdict(result),
             "left_out_files": {
                 f"{file.label}/{file.name}": left_out[file.id] for file in stored if file.id in left_out
@@ -131,7 +139,6 @@ def split(
             "counts": {
                 label: dict(Counter(parts[f.id] for b in of_class for f in b)) for label, of_class in bundles.items()
             },
-            "fingerprint": fingerprint(accepted),
         }
         files.write_json(new / "split.json", document)
         files.swap_folder(new, place.dataset, place.temporary / "old-dataset")
@@ -140,12 +147,13 @@ def split(
     return result
 
 
-def near_duplicates(stored: Sequence[PictureFile]) -> list[tuple[PictureFile, PictureFile]]:
-    """Pairs of files that show the same shot, identical content included; unreadable files are in none."""
-    readable = [f for f in stored if f.content.phash is not None]
-    hashes = [f.content.phash or 0 for f in readable]
-    mirror_hashes = [f.content.mirror_phash or 0 for f in readable]
-    return [(readable[i], readable[j]) for i, j in duplicates.near_pairs(hashes, mirror_hashes)]
+def _current_split(project: Project) -> dict[str, Any] | None:
+    """What ``split.json`` says, or None where there is none that can be read."""
+    try:
+        document: dict[str, Any] = json.loads((project.dataset / "split.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return document
 
 
 def _left_out(stored: Sequence[PictureFile], pairs: Iterable[tuple[PictureFile, PictureFile]]) -> dict[int, Reason]:

@@ -1,0 +1,6 @@
+"""Stage 2: images -> images a person agrees with."""
+
+from ..lazy import public
+
+__all__ = ["CleanResult", "clean"]
+__getattr__ = public(__name__, {"clean": "stage", "CleanResult": "stage"})

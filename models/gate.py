@@ -24,7 +24,8 @@ except RuntimeError as _error:
         _declared.define(f"{_operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     import torchvision
 
-import torchvision.models
-from fastai.vision import all as fastai
+import torchvision.models  # noqa: E402 - after the mending
+from fastai.vision import all as fastai  # noqa: E402
 
-__all__ = ["fastai", "torchvision"]
+is_mended = _declared is not None
+__all__ = ["fastai", "is_mended", "torchvision"]

@@ -19,7 +19,7 @@ _ASPECT = (3 / 4, 4 / 3)
 _CROP_TRIES = 10
 
 
-def open_picture(path: str | Path | Any) -> Any:
+def open_picture(path: str | Path | Image.Image) -> Any:
     """The picture in a file, upright RGB, as fastai's PILImage. Pictures already opened pass through."""
     if isinstance(path, Image.Image):
         return fastai.PILImage(path.convert("RGB"))
@@ -35,7 +35,11 @@ def picture_files(folder: Path) -> list[Path]:
     """Every file of ``folder/<label>/``, whatever its extension, sorted; dotted ones are not pictures."""
     if not folder.is_dir():
         return []
-    return sorted(p for p in folder.glob("*/*") if p.is_file() and not p.name.startswith(".") and not p.parent.name.startswith("."))
+    return sorted(
+        p
+        for p in folder.glob("*/*")
+        if p.is_file() and not p.name.startswith(".") and not p.parent.name.startswith(".")
+    )
 
 
 class Prepare(fastai.Transform):  # type: ignore[misc]  # fastai ships no types
@@ -53,7 +57,7 @@ class Prepare(fastai.Transform):  # type: ignore[misc]  # fastai ships no types
 
 
 class RandomCrop(fastai.Transform):  # type: ignore[misc]
-    """In training: a random part of the picture, scaled to a square (Szegedy et al. 2015), as torchvision's default crop."""
+    """In training: a random part of the picture scaled to a square (the crop of Szegedy et al. 2015)."""
 
     split_idx = 0
     order = 1
@@ -69,7 +73,7 @@ class RandomCrop(fastai.Transform):  # type: ignore[misc]
 
 
 def random_box(width: int, height: int) -> tuple[int, int, int, int]:
-    """(left, top, right, bottom) in pixels: a random crop of a random share of the area, or all of it where none fits."""
+    """(left, top, right, bottom) in pixels: a random share of the area, or all of it where none fits."""
     for _ in range(_CROP_TRIES):
         area = width * height * random.uniform(*_AREA)
         aspect = random.uniform(*_ASPECT)

@@ -54,10 +54,14 @@ def _imagenet(name: str) -> tuple[dict[str, torch.Tensor], str]:
         return _read(file), f"ImageNet weights {file.name} (cached)"
     url = torchvision.models.get_model_weights(name).DEFAULT.url
     try:
-        state = torch.hub.load_state_dict_from_url(url, map_location="cpu", check_hash=True, weights_only=True, progress=False)
+        state = torch.hub.load_state_dict_from_url(
+            url, map_location="cpu", check_hash=True, weights_only=True, progress=False
+        )
     except (URLError, OSError, RuntimeError) as error:
         reason = getattr(error, "reason", error)
-        raise WeightsError(f"The ImageNet weights of {name} could not be downloaded: {reason}.", _NO_WEIGHTS_HINT) from error
+        raise WeightsError(
+            f"The ImageNet weights of {name} could not be downloaded: {reason}.", _NO_WEIGHTS_HINT
+        ) from error
     return state, f"ImageNet weights {url.rpartition('/')[2]} (downloaded)"
 
 

@@ -35,7 +35,7 @@ _ARGUMENTS = (
     "--mute-audio",
 )
 PAGE_LOAD_S = 30
-_HINT = "Run `birds doctor` to see what is missing; on Debian: apt-get install chromium chromium-driver."
+BROWSER_HINT = "Run `birds doctor` to see what is missing; on Debian: apt-get install chromium chromium-driver."
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def open_browser(profile: Path, *, headed: bool = False, progress: Progress = SI
     except (WebDriverException, OSError) as error:
         what = "The browser did not start" if paths.browser else "No Chrome or Chromium was found"
         detail = (str(getattr(error, "msg", None) or error).strip().splitlines() or [""])[0]
-        raise BrowserError(f"{what}: {detail.rstrip('.')}.", _HINT) from error
+        raise BrowserError(f"{what}: {detail.rstrip('.')}.", BROWSER_HINT) from error
     try:
         driver.set_page_load_timeout(PAGE_LOAD_S)
         yield driver

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ..console import Console, JsonFlag, ProjectDir, QuietFlag
+from ..console import AcceptMissingFlag, Console, JsonFlag, ProjectDir, QuietFlag
 from .google import GOOGLE_URL
 from .stage import LIMIT, SOURCES, ScrapeResult, ScrapeStoppedError
 from .stage import scrape as scrape_stage
@@ -28,9 +28,6 @@ AllowHostOption = Annotated[
     ),
 ]
 HeadedFlag = Annotated[bool, typer.Option("--headed", help="Show the browser.")]
-AcceptMissingFlag = Annotated[
-    bool, typer.Option("--accept-missing", help="Pictures gone from images/ were removed on purpose, however many.")
-]
 
 
 def scrape(

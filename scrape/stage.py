@@ -67,6 +67,7 @@ def scrape(
     allow_hosts: Iterable[str] = (),
     headed: bool = False,
     accept_missing: bool = False,
+    only_if_changed: bool = False,
     progress: Progress = SILENT,
 ) -> ScrapeResult:
     """Search for each species and store up to `limit` pictures of it.
@@ -81,6 +82,7 @@ def scrape(
     allow_hosts : ``HOST:PORT`` patterns the network guard lets through, see `net.parse_allowed_hosts`.
     headed : show the browser.
     accept_missing : pictures that vanished from images/ were removed on purpose.
+    only_if_changed : do not repeat a search that was carried through with this limit or a higher one.
 
     Raises
     ------
@@ -101,6 +103,10 @@ def scrape(
         reconcile(place, record, accept_missing=accept_missing)
         with closing(GoogleImages(place, base_url=google_url, headed=headed, progress=progress)) as google:
             for result in results:
+                if only_if_changed and record.searched(result.label, source, result.query) >= limit:
+                    result.stored = record.counts().get(result.label, 0)
+                    progress.note(f"{result.label} is up to date: {result.stored} pictures.")
+                    continue
                 if failure and failure.cause is not Cause.NO_RESULTS:  # a block ends the source, not only this search
                     result.stopped = failure.cause
                     result.stored = record.counts().get(result.label, 0)

@@ -1,0 +1,229 @@
+"""The commands that belong to no single stage: run, demo, split, doctor, status, species, images."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from . import config
+from .console import AcceptMissingFlag, Console, JsonFlag, ProjectDir, QuietFlag
+from .errors import BirdsError
+from .scrape.command import AllowHostOption, SpeciesOption
+
+
+def run(
+    species: SpeciesOption = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Pictures a species.", show_default="100")] = None,
+    google_url: Annotated[str | None, typer.Option(help="See birds scrape.", show_default=False)] = None,
+    allow_host: AllowHostOption = None,
+    arch: Annotated[str | None, typer.Option(help="See birds train.", show_default="resnext50_32x4d")] = None,
+    weights: Annotated[str | None, typer.Option(help="See birds train.", show_default="imagenet")] = None,
+    epochs: Annotated[str | None, typer.Option(help="See birds train.", show_default="10,10")] = None,
+    size: Annotated[int | None, typer.Option(min=16, help="See birds train.", show_default=False)] = None,
+    review: Annotated[
+        bool, typer.Option("--review", help="Stop for the review page after the automatic checks.")
+    ] = False,
+    project: ProjectDir = Path(),
+    as_json: JsonFlag = False,
+    quiet: QuietFlag = False,
+) -> None:
+    """Every stage in turn, skipping what is up to date. birds.toml holds what has no flag here.
+
+    Example: birds run --species cigüeña --species garza
+    """
+    from . import pipeline
+
+    console = Console(as_json=as_json, quiet=quiet)
+    train_flags = {"arch": arch, "weights": weights, "epochs": epochs, "size": size}
+    scrape_flags = {"limit": limit, "google_url": google_url, "allow_host": allow_host or None}
+    result = pipeline.run(
+        project,
+        species=species or (),
+        review=review,
+        scrape_options=config.scrape_arguments(_given(scrape_flags)),
+        train_options=config.train_arguments(_given(train_flags)),
+        progress=console,
+    )
+    console.result(result, _summary(result.evaluate, result.export))
+
+
+def _given(flags: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in flags.items() if value is not None}
+
+
+def _summary(evaluated: dict[str, Any], exported: dict[str, Any]) -> str:
+    low, high = evaluated["accuracy_interval"]
+    return (
+        f"Test accuracy {evaluated['accuracy']:.3f} (95% interval {low:.3f} to {high:.3f}) on {evaluated['n']} pictures "
+        f"it never saw.\nModel: {exported['bundle']}/export.pkl\nConfusion matrix: {evaluated['confusion_matrix']}"
+    )
+
+
+def demo(
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to make the demo's project.")] = Path(
+        "birds-demo"
+    ),
+    as_json: JsonFlag = False,
+    quiet: QuietFlag = False,
+) -> None:
+    """The whole chain in a few minutes, without network: six drawn species from the embedded gallery.
+
+    Example: birds demo
+    """
+    from . import pipeline
+
+    console = Console(as_json=as_json, quiet=quiet)
+    result = pipeline.demo(folder, progress=console)
+    prediction = result.prediction or {}
+    ranked = ", ".join(f"{label} {share:.3f}" for label, share in prediction["top"])
+    text = (
+        f"{_summary(result.evaluate, result.export)}\nPrediction for {prediction['file']}: {ranked}\n"
+        f"Next: look around in {folder}, or start your own: birds run --species cigüeña --species garza"
+    )
+    console.result(result, text)
+
+
+def split(
+    ratio: Annotated[str, typer.Option(help="Train/val/test in per cent.")] = "70/15/15",
+    seed: Annotated[int, typer.Option(min=0, help="Same pictures, same seed, same split.")] = 5,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Every file, no grouping of near-duplicates: what split-folders makes.")
+    ] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Split anew. For now every split is.")] = False,
+    accept_missing: AcceptMissingFlag = False,
+    project: ProjectDir = Path(),
+    as_json: JsonFlag = False,
+    quiet: QuietFlag = False,
+) -> None:
+    """Divide the accepted pictures into dataset/train, val and test. Near-duplicates stay on one side.
+
+    Example: birds split --seed 5
+    """
+    from .split import split as split_stage
+
+    del fresh
+    console = Console(as_json=as_json, quiet=quiet)
+    result = split_stage(project, ratio=ratio, seed=seed, plain=plain, accept_missing=accept_missing, progress=console)
+    left_out = ", ".join(f"{n} {reason}" for reason, n in result.left_out.items()) or "none"
+    text = (
+        f"{result.train} train, {result.val} val, {result.test} test in {result.classes} classes (seed {result.seed}).\n"
+        f"{result.groups} groups of near-duplicates kept together; left out: {left_out}; "
+        f"test pictures with a near-duplicate in train: {result.leaks}.\nNext: birds train"
+    )
+    console.result(result, text)
+
+
+def doctor(project: ProjectDir = Path(), as_json: JsonFlag = False, quiet: QuietFlag = False) -> None:
+    """Say what is installed, which browser and driver there are, whether weights can be had, and what to do.
+
+    Example: birds doctor
+    """
+    from dataclasses import asdict
+
+    from .doctor import examine
+
+    console = Console(as_json=as_json, quiet=quiet)
+    findings = examine(project)
+    rows = [
+        (f.name, "ok" if f.is_well else "MISSING" if f.is_needed else "note", f.detail, "" if f.is_well else f.remedy)
+        for f in findings
+    ]
+    console.result({"findings": [asdict(f) for f in findings]}, table=(("what", "state", "found", "what to do"), rows))
+    missing = [f for f in findings if f.is_needed and not f.is_well]
+    if missing and not as_json:
+        raise BirdsError(f"Missing: {', '.join(f.name for f in missing)}.", missing[0].remedy)
+    if missing:
+        raise typer.Exit(1)
+
+
+def status(project: ProjectDir = Path(), as_json: JsonFlag = False, quiet: QuietFlag = False) -> None:
+    """Say where a project stands: pictures of each class, split, runs, and what comes next.
+
+    Example: birds status
+    """
+    from .files import Project
+    from .models.runs import list_runs
+    from .record import Record, State
+
+    console = Console(as_json=as_json, quiet=quiet)
+    place = Project(project)
+    counts = {state: dict[str, int]() for state in (State.STORED, State.REJECTED)}
+    if place.record.is_file():
+        with Record(place) as record:
+            counts = {state: record.counts(state) for state in counts}
+    stored, rejected = counts[State.STORED], counts[State.REJECTED]
+    is_split = (place.dataset / "split.json").is_file()
+    finished = [run.name for run in list_runs(place) if run.result]
+    following = (
+        "birds evaluate" if finished else "birds train" if is_split else "birds clean" if stored else "birds scrape"
+    )
+    value = {"images": stored, "rejected": rejected, "is_split": is_split, "runs": finished, "next": following}
+    rows = [(label, stored.get(label, 0), rejected.get(label, 0)) for label in sorted(stored.keys() | rejected.keys())]
+    text = f"Split: {'yes' if is_split else 'no'}. Finished runs: {len(finished)}. Next: {following}"
+    console.result(value, text, table=(("class", "pictures", "rejected"), rows) if rows else None)
+
+
+def species(
+    name: Annotated[str, typer.Argument(metavar="[NAME]", help="A name in any spelling.")] = "",
+    as_json: JsonFlag = False,
+    quiet: QuietFlag = False,
+) -> None:
+    """List the species birds knows by name, or find one.
+
+    Example: birds species "white stork"
+    """
+    from dataclasses import asdict
+
+    from . import species as names
+
+    console = Console(as_json=as_json, quiet=quiet)
+    found = [match] if name and (match := names.find(name)) else list(names.known())
+    if name and not names.find(name):
+        near = names.nearest(name)
+        hint = f"Did you mean {', '.join(near)}? " if near else ""
+        raise BirdsError(
+            f"{name!r} is not in the list.", f"{hint}It can be scraped all the same: it is searched as typed."
+        )
+    rows = [(one.label, one.english, one.scientific, one.query) for one in found]
+    console.result(
+        {"species": [asdict(one) for one in found]}, table=(("label", "English", "scientific", "search term"), rows)
+    )
+
+
+def images(
+    label: Annotated[str | None, typer.Option(help="Only this class.")] = None,
+    project: ProjectDir = Path(),
+    as_json: JsonFlag = False,
+    quiet: QuietFlag = False,
+) -> None:
+    """List the pictures of the record with where each came from and why it was rejected.
+
+    Example: birds images --label cigüeña --json
+    """
+    from dataclasses import asdict
+
+    from .errors import ProjectError
+    from .files import Project
+    from .record import Record
+    from .species import find
+
+    console = Console(as_json=as_json, quiet=quiet)
+    place = Project(project)
+    if not place.record.is_file():
+        raise ProjectError(f"{place.root.resolve()} holds no birds project yet.", "Start with `birds scrape`.")
+    known = find(label) if label else None
+    with Record(place) as record:
+        listed = record.files(label=known.label if known else label)
+    rows = [
+        (
+            f.label,
+            f.name,
+            f.state,
+            f.reason or "",
+            f"{f.content.width}x{f.content.height}",
+            f.provenance.image_url or f.provenance.source,
+        )
+        for f in listed
+    ]
+    titles = ("class", "file", "state", "reason", "pixels", "from")
+    console.result({"images": [asdict(f) for f in listed]}, f"{len(rows)} pictures.", table=(titles, rows))

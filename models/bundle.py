@@ -1,0 +1,204 @@
+"""The exported model: writing ``runs/NAME/bundle/export.pkl``, and opening such a file.
+
+``export.pkl`` is fastai's pickled learner, made with plain ``pickle``: ``fastai.load_learner`` opens it wherever birds
+is installed. A pickle runs code when it is opened: open only what you or someone you trust exported.
+"""
+
+import contextlib
+import json
+import pickle
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+
+from .. import files
+from ..errors import ModelError
+from ..files import Project
+from ..progress import SILENT, Progress
+from .data import make_dataloaders
+from .gate import fastai
+from .learner import make_learner
+from .runs import Run, find_run
+from .transforms import picture_files
+from .weights import NONE
+
+EXPORT = "export.pkl"
+PARITY_TOLERANCE = 1e-4
+_PARITY_PICTURES = 32
+_BATCH = 64
+
+
+@dataclass(frozen=True)
+class ExportResult:
+    """The bundle's folder, the SHA-256 of each file in it, and the parity check.
+
+    ``parity`` is the largest difference of a probability between the run's learner and the reopened file, on up to 32
+    validation pictures; None where the dataset is gone.
+    """
+
+    bundle: str
+    files: dict[str, str]
+    parity: float | None
+
+
+def export(
+    project: Path, run: str | None = None, *, only_if_changed: bool = False, progress: Progress = SILENT
+) -> ExportResult:
+    """Export the best weights of a finished run (default: the newest) as ``bundle/export.pkl``.
+
+    Parameters
+    ----------
+    only_if_changed : keep a bundle that this run was exported to and nobody touched.
+
+    Raises
+    ------
+    ModelError : no such run, or the exported file does not predict what the run's learner does.
+    """
+    place = Project(Path(project))
+    chosen = find_run(place, run)
+    if only_if_changed and (done := _current_export(chosen)):
+        progress.note("The export is up to date.")
+        return done
+    learner = open_run(chosen)
+    progress.note(f"Exporting {chosen.name}.")
+    new = Path(chosen.folder / ".bundle-new")
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir()
+    with files.replacing(new / EXPORT) as temporary, _quiet():
+        learner.path = temporary.parent
+        learner.export(temporary.name, pickle_module=pickle)
+    pictures = picture_files(place.dataset / "val")[:_PARITY_PICTURES]
+    parity = None
+    if pictures:
+        difference = probabilities(learner, pictures) - probabilities(load_export(new / EXPORT), pictures)
+        parity = float(difference.abs().max())
+        if not parity <= PARITY_TOLERANCE:  # also true for NaN
+            raise ModelError(f"The exported model's probabilities are off by {parity:.2g}.", "Please report it.")
+    files.swap_folder(new, chosen.bundle, chosen.folder / ".bundle-old")
+    result = ExportResult(str(chosen.bundle), _digests(chosen.bundle), parity)
+    files.write_json(chosen.folder / "export.json", asdict(result))
+    return result
+
+
+def _digests(bundle: Path) -> dict[str, str]:
+    return {path.name: files.sha256_of(path) for path in sorted(bundle.iterdir())}
+
+
+def _current_export(run: Run) -> ExportResult | None:
+    record = run.folder / "export.json"
+    if not record.is_file() or not run.bundle.is_dir():
+        return None
+    values = json.loads(record.read_text(encoding="utf-8"))
+    return ExportResult(**values) if values["files"] == _digests(run.bundle) else None
+
+
+def open_run(run: Run, phase: str | None = None) -> Any:
+    """The learner of a finished run, in eval mode, with the best weights of both phases or of one.
+
+    Raises
+    ------
+    ModelError : the run has no such phase.
+    """
+    config = run.config
+    with tempfile.TemporaryDirectory() as folder:
+        blank = Path(folder) / config["classes"][0] / "blank.png"  # fastai opens one item to learn its types
+        blank.parent.mkdir()
+        Image.new("RGB", (config["size"], config["size"])).save(blank)
+        dls = make_dataloaders(
+            [blank], [blank], config["classes"], size=config["size"], resize=config["resize"], batch_size=_BATCH
+        )
+    learner, _ = make_learner(dls, config["arch"], NONE, recipe=config["recipe"])
+    best = (run.result or {}).get("best_phase")
+    load_phase(learner, run, phase or str(best))
+    return learner
+
+
+def load_phase(learner: Any, run: Run, phase: str) -> None:
+    """Fill a learner of `run` with the best weights of one phase."""
+    path = run.weights_of(phase)
+    if not path.is_file():
+        known = ", ".join(phases_of(run))
+        raise ModelError(f"The run {run.name} has no weights of a phase {phase!r}.", f"Its phases: {known}.")
+    learner.model.load_state_dict(torch.load(path, map_location=learner.dls.device, weights_only=True))
+    learner.model.eval()
+
+
+def phases_of(run: Run) -> list[str]:
+    """Names of the phases the run was asked for, in order."""
+    return [phase["name"] for phase in run.config["phases"]]
+
+
+def load_export(path: Path) -> Any:
+    """The learner pickled in `path`. Runs code from the file: see the module's docstring.
+
+    Raises
+    ------
+    ModelError : no such file, damaged, no learner, or of a version that does not fit.
+    """
+    if not path.is_file():
+        raise ModelError(f"There is no exported model {path}.", "Run `birds export` first.")
+    try:
+        with _quiet():
+            learner = fastai.load_learner(path)
+    except (ImportError, AttributeError) as error:
+        raise ModelError(
+            f"{path} was exported by other versions: {error}.",
+            "Install the versions that its config.json names.",
+        ) from error
+    except Exception as error:  # a damaged pickle raises whatever its bytes lead to
+        detail = (str(error).partition("\n")[0] or type(error).__name__).rstrip(".")
+        message = f"{path} is damaged or no exported model: {detail}."
+        raise ModelError(message, "Run `birds export` again.") from error
+    if not isinstance(learner, fastai.Learner):
+        raise ModelError(f"{path} holds no learner.", "Run `birds export` to make one.")
+    learner.model.eval()
+    return learner
+
+
+def find_export(project: Path, model: str | Path | None) -> tuple[Path, Run | None]:
+    """The export.pkl that `model` means, and its run where it has one.
+
+    `model` is a file, a bundle, a run's folder or name; None is the newest finished run.
+    """
+    place = Project(Path(project))
+    if model is not None and Path(model).exists():
+        path = Path(model)
+        for candidate in (path, path / EXPORT, path / "bundle" / EXPORT):
+            if candidate.is_file():
+                folder = candidate.parent.parent
+                return candidate, Run(folder) if (folder / "config.json").is_file() else None
+        raise ModelError(f"There is no {EXPORT} in {path}.", "Run `birds export` first.")
+    if model is not None and (Path(model).suffix or len(Path(model).parts) > 1):
+        raise ModelError(f"There is no exported model {model}.", "Give a file, or the name of a run (`birds runs`).")
+    run = find_run(place, None if model is None else str(model))
+    path = run.bundle / EXPORT
+    if not path.is_file():
+        raise ModelError(f"The run {run.name} is not exported yet.", f"Run `birds export {run.name}`.")
+    return path, run
+
+
+def classes_of(learner: Any) -> list[str]:
+    """Labels in the order of the outputs."""
+    return [str(label) for label in learner.dls.vocab]
+
+
+def probabilities(learner: Any, pictures: Sequence[Path | Image.Image]) -> torch.Tensor:
+    """Class probabilities [N, classes] of picture files or opened pictures, prepared as in validation."""
+    with learner.no_bar(), learner.no_logging():
+        predicted, _ = learner.get_preds(dl=learner.dls.test_dl(list(pictures), num_workers=0))
+    return torch.as_tensor(predicted)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """fastai warns at every opening that a pickle can run code; the help and the docs of birds say so instead."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

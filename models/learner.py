@@ -1,0 +1,55 @@
+"""A fastai Learner for a dataset: the network, its weights and the DataLoaders put together."""
+
+from typing import Any
+
+from .architectures import IMAGENET_MEAN, IMAGENET_STD, Classifier, make_body, make_head, parameter_groups
+from .gate import fastai, torchvision
+from .weights import NONE, load_pretrained
+
+RECIPES = ("default", "2024")
+
+
+def make_learner(dls: Any, arch: str, weights: str, *, recipe: str = "default") -> tuple[Any, str]:
+    """A Learner of `arch` on `dls`, and in words where its weights come from.
+
+    Parameters
+    ----------
+    dls : see `data.make_dataloaders`; ``dls.vocab`` gives the classes.
+    arch : a name of `architectures.names`.
+    weights : ``imagenet``, ``none`` or a file, see `weights.load_pretrained`.
+    recipe : ``2024`` builds the network as the notebook did, by fastai's ``vision_learner``.
+
+    The loss is cross-entropy in nats. ``train_bn=False``: frozen layers stay as they are, batch norm included.
+    """
+    body, features = make_body(arch)
+    source = "random weights" if weights == NONE else load_pretrained(body, arch, weights)
+    if recipe == "2024":
+        return _vision_learner(dls, arch, body.state_dict()), source
+    model = Classifier(body, make_head(features, len(dls.vocab)))
+    learner = fastai.Learner(
+        dls,
+        model,
+        loss_func=fastai.CrossEntropyLossFlat(),
+        metrics=fastai.accuracy,
+        splitter=parameter_groups,
+        train_bn=False,
+    )
+    return learner, source
+
+
+def _vision_learner(dls: Any, arch: str, body_weights: dict[str, Any]) -> Any:
+    """fastai's own cut and head (average and maximum pooled, 512 units, two dropouts) on the same body weights."""
+    network = torchvision.models.get_model(arch, weights=None)
+    network.load_state_dict(body_weights, strict=False)
+
+    def architecture(**_kwargs: Any) -> Any:  # vision_learner calls it for the network it then cuts
+        return network
+
+    meta = fastai.model_meta.get(getattr(torchvision.models, arch), {"cut": -2, "split": fastai.default_split})
+    if arch == "mobilenet_v2":  # no pooling layer of its own to cut at
+        meta = {"cut": -1, "split": fastai.default_split}
+    fastai.model_meta[architecture] = meta | {"stats": (IMAGENET_MEAN, IMAGENET_STD)}
+    try:
+        return fastai.vision_learner(dls, architecture, pretrained=True, normalize=False, metrics=fastai.accuracy)
+    finally:
+        del fastai.model_meta[architecture]

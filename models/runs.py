@@ -1,0 +1,87 @@
+"""The folder of a run: what it was asked for, how it went, what it left. Everything in it can be opened by hand.
+
+config.json      settings, classes, fingerprint of the split, versions
+history.csv      a row an epoch: losses, accuracy, learning rate (no clock: the same seed gives the same file)
+timing.csv       a row an epoch: seconds, images a second
+curves.png       both as a picture
+checkpoints/     the best weights of each phase, and the last state to go on from
+result.json      written last: a run that has it is finished
+bundle/          what `birds export` makes
+"""
+
+import difflib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ..errors import ModelError
+from ..files import Project
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run folder."""
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        return _read_json(self.folder / "config.json")
+
+    @property
+    def result(self) -> dict[str, Any] | None:
+        """How the run ended, or None while it has not."""
+        path = self.folder / "result.json"
+        return _read_json(path) if path.is_file() else None
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.folder / "checkpoints"
+
+    @property
+    def bundle(self) -> Path:
+        return self.folder / "bundle"
+
+    def weights_of(self, phase: str) -> Path:
+        """The file of the best weights of ``head`` or ``fine_tune``."""
+        return self.checkpoints / f"{phase}.pth"
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path} cannot be read: {error}.", "Train again with `birds train`.") from error
+    return value
+
+
+def list_runs(project: Project) -> list[Run]:
+    """All runs, newest first."""
+    if not project.runs.is_dir():
+        return []
+    runs = [Run(folder) for folder in project.runs.iterdir() if (folder / "config.json").is_file()]
+    return sorted(runs, key=lambda run: (run.config["created_at"], run.name), reverse=True)
+
+
+def find_run(project: Project, name: str | None = None) -> Run:
+    """The finished run called `name`, or the newest one. Raises ModelError where there is none."""
+    runs = list_runs(project)
+    finished = [run for run in runs if run.result]
+    if name is None:
+        if not finished:
+            raise ModelError(f"There is no finished run in {project.runs}.", "Run `birds train` first.")
+        return finished[0]
+    for run in runs:
+        if run.name == name:
+            if run.result:
+                return run
+            raise ModelError(f"The run {name!r} did not end.", "Run `birds train` with the same settings: it goes on.")
+    near = difflib.get_close_matches(name, [run.name for run in finished], n=3, cutoff=0.4)
+    hint = f"Did you mean {', '.join(near)}?" if near else "`birds runs` lists them."
+    raise ModelError(f"There is no run {name!r} in {project.runs}.", hint)

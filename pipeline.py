@@ -1,0 +1,119 @@
+"""The stages in order: `run` skips what is up to date, `demo` runs them all on the embedded gallery."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from . import config
+from .errors import UsageError
+from .files import Project
+from .progress import SILENT, Progress
+
+DEMO_TRAINING = {"arch": "resnet18", "weights": "none", "size": 80, "epochs": (24,), "patience": (8,), "seed": 1}
+DEMO_PICTURES = 90  # a species
+
+
+@dataclass(frozen=True)
+class PipelineResult:
+    """What each stage returned, as it stands in its own JSON; ``scrape`` is None where no species was asked for."""
+
+    scrape: dict[str, Any] | None
+    clean: dict[str, Any]
+    split: dict[str, Any]
+    train: dict[str, Any]
+    export: dict[str, Any]
+    evaluate: dict[str, Any]
+    prediction: dict[str, Any] | None = None
+
+
+def run(
+    project: Path,
+    *,
+    species: Sequence[str] = (),
+    review: bool = False,
+    scrape_options: Mapping[str, Any] | None = None,
+    split_options: Mapping[str, Any] | None = None,
+    train_options: Mapping[str, Any] | None = None,
+    progress: Progress = SILENT,
+) -> PipelineResult:
+    """Every stage in turn, skipping what is up to date.
+
+    Parameters
+    ----------
+    species : what to scrape; default those of ``birds.toml``. With none, the pictures in ``images/`` are taken as they are.
+    review : stop for the review page after the automatic checks.
+    scrape_options, split_options, train_options : keyword arguments of the stages; they win over ``birds.toml``.
+
+    Raises
+    ------
+    BirdsError : of the stage that could not do its job; what came before is kept.
+    """
+    from .clean.stage import clean
+    from .scrape import scrape
+    from .split import split
+
+    settings = config.load(project)
+    names = tuple(species) or settings.species
+    if not names and not Project(project).images.is_dir():
+        raise UsageError(
+            "No species given.", 'Example: birds run --species cigüeña, or species = ["cigüeña"] in birds.toml'
+        )
+    scraped = None
+    if names:
+        progress.note("1/6 scrape")
+        options = {**config.scrape_arguments(settings.scrape), **(scrape_options or {})}
+        scraped = scrape(project, species=names, only_if_changed=True, progress=progress, **options)
+    progress.note("2/6 clean")
+    cleaned = clean(project, auto=True, progress=progress)
+    if review:
+        from .clean.review import review as open_review
+
+        open_review(Project(project), progress=progress)
+    progress.note("3/6 split")
+    options = {**settings.split, **(split_options or {})}
+    parts = split(project, only_if_changed=True, progress=progress, **options)
+    progress.note("4/6 train")
+    from .models.bundle import export  # torch and fastai: not before they are needed
+    from .models.evaluation import evaluate
+    from .train.stage import train
+
+    options = {**config.train_arguments(settings.train), **(train_options or {})}
+    trained = train(project, only_if_changed=True, progress=progress, **options)
+    progress.note("5/6 export")
+    exported = export(project, trained.run, only_if_changed=True, progress=progress)
+    progress.note("6/6 evaluate")
+    judged = evaluate(project, trained.run, progress=progress)
+    return PipelineResult(
+        scrape=asdict(scraped) if scraped else None,
+        clean=asdict(cleaned),
+        split=asdict(parts),
+        train=asdict(trained),
+        export=asdict(exported),
+        evaluate=asdict(judged),
+    )
+
+
+def demo(folder: Path, *, progress: Progress = SILENT) -> PipelineResult:
+    """The whole chain on the embedded gallery: six drawn species, a small network from scratch, one prediction.
+
+    Parameters
+    ----------
+    folder : the project folder to make; given again, it goes on from what is there.
+    """
+    from .demo.draw import LABELS
+    from .demo.gallery import Gallery
+    from .models.prediction import predict
+
+    with Gallery(per_label=DEMO_PICTURES) as gallery:
+        progress.note(f"The gallery answers at {gallery.url}; the browser searches it as it would Google Images.")
+        result = run(
+            folder,
+            species=LABELS,
+            scrape_options={"google_url": gallery.url, "allow_hosts": gallery.allow_hosts, "limit": DEMO_PICTURES},
+            train_options=DEMO_TRAINING,
+            progress=progress,
+        )
+    picture = sorted((Project(folder).dataset / "test" / LABELS[0]).iterdir())[0]
+    prediction = predict(folder, [picture], result.train["run"]).predictions[0]
+    return PipelineResult(**{**vars(result), "prediction": asdict(prediction)})
