@@ -20,9 +20,7 @@ def run(
     weights: Annotated[str | None, typer.Option(help="See birds train.", show_default="imagenet")] = None,
     epochs: Annotated[str | None, typer.Option(help="See birds train.", show_default="10,10")] = None,
     size: Annotated[int | None, typer.Option(min=16, help="See birds train.", show_default=False)] = None,
-    review: Annotated[
-        bool, typer.Option("--review", help="Stop for the review page after the automatic checks.")
-    ] = False,
+    review: Annotated[bool, typer.Option("--review", help="Stop for the review page after cleaning.")] = False,
     project: ProjectDir = Path(),
     as_json: JsonFlag = False,
     quiet: QuietFlag = False,
@@ -54,15 +52,13 @@ def _given(flags: dict[str, Any]) -> dict[str, Any]:
 def _summary(evaluated: dict[str, Any], exported: dict[str, Any]) -> str:
     low, high = evaluated["accuracy_interval"]
     return (
-        f"Test accuracy {evaluated['accuracy']:.3f} (95% interval {low:.3f} to {high:.3f}) on {evaluated['n']} pictures "
-        f"it never saw.\nModel: {exported['bundle']}/export.pkl\nConfusion matrix: {evaluated['confusion_matrix']}"
+        f"Test accuracy {evaluated['accuracy']:.3f} (95% interval {low:.3f} to {high:.3f}) on {evaluated['n']} unseen "
+        f"pictures.\nModel: {exported['bundle']}/export.pkl\nConfusion matrix: {evaluated['confusion_matrix']}"
     )
 
 
 def demo(
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to make the demo's project.")] = Path(
-        "birds-demo"
-    ),
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="The demo's project folder.")] = Path("birds-demo"),
     as_json: JsonFlag = False,
     quiet: QuietFlag = False,
 ) -> None:
@@ -106,7 +102,7 @@ def split(
     result = split_stage(project, ratio=ratio, seed=seed, plain=plain, accept_missing=accept_missing, progress=console)
     left_out = ", ".join(f"{n} {reason}" for reason, n in result.left_out.items()) or "none"
     text = (
-        f"{result.train} train, {result.val} val, {result.test} test in {result.classes} classes (seed {result.seed}).\n"
+        f"{result.train} train, {result.val} val, {result.test} test in {result.classes} classes, seed {result.seed}.\n"
         f"{result.groups} groups of near-duplicates kept together; left out: {left_out}; "
         f"test pictures with a near-duplicate in train: {result.leaks}.\nNext: birds train"
     )
@@ -181,9 +177,7 @@ def species(
     if name and not names.find(name):
         near = names.nearest(name)
         hint = f"Did you mean {', '.join(near)}? " if near else ""
-        raise BirdsError(
-            f"{name!r} is not in the list.", f"{hint}It can be scraped all the same: it is searched as typed."
-        )
+        raise BirdsError(f"{name!r} is not in the list.", f"{hint}It can be scraped all the same, as typed.")
     rows = [(one.label, one.english, one.scientific, one.query) for one in found]
     console.result(
         {"species": [asdict(one) for one in found]}, table=(("label", "English", "scientific", "search term"), rows)
@@ -216,14 +210,14 @@ def images(
         listed = record.files(label=known.label if known else label)
     rows = [
         (
-            f.label,
-            f.name,
-            f.state,
-            f.reason or "",
-            f"{f.content.width}x{f.content.height}",
-            f.provenance.image_url or f.provenance.source,
+            file.label,
+            file.name,
+            file.state,
+            file.reason or "",
+            f"{file.content.width}x{file.content.height}",
+            file.provenance.image_url or file.provenance.source,
         )
-        for f in listed
+        for file in listed
     ]
     titles = ("class", "file", "state", "reason", "pixels", "from")
     console.result({"images": [asdict(f) for f in listed]}, f"{len(rows)} pictures.", table=(titles, rows))

@@ -79,7 +79,7 @@ def _as_flag(key: str, value: Any) -> Any:
 
 
 def by_phase(values: Mapping[str, str | None]) -> dict[str, tuple[float, ...]]:
-    """Settings by phase as numbers: ``{"lr": "3e-3,3e-4"}`` as ``{"lr": (0.003, 0.0003)}``; those that are None fall away.
+    """Settings by phase as numbers: ``{"lr": "3e-3,3e-4"}`` as ``{"lr": (0.003, 0.0003)}``; None falls away.
 
     Raises
     ------
@@ -95,9 +95,8 @@ def by_phase(values: Mapping[str, str | None]) -> dict[str, tuple[float, ...]]:
             numbers[name] = tuple(parse(part) for part in text.split(","))
         except ValueError as error:
             kind = "whole numbers" if name in ("epochs", "patience") else "numbers"
-            raise UsageError(
-                f"{flag} is {text!r}.", f"It takes {kind}: {flag} 3 for both phases, {flag} 3,5 for each."
-            ) from error
+            hint = f"It takes {kind}: {flag} 3 for both phases, {flag} 3,5 for each."
+            raise UsageError(f"{flag} is {text!r}.", hint) from error
     return numbers
 
 

@@ -62,9 +62,8 @@ def _program(path: str | None) -> str:
     if path is None:
         return ""
     try:
-        answer = subprocess.run(
-            [path, "--version"], capture_output=True, text=True, timeout=_TIMEOUT_S, check=False
-        ).stdout
+        command = [path, "--version"]
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False).stdout
     except (OSError, subprocess.TimeoutExpired):
         answer = ""
     return f"{path}  {answer.strip().partition(' (')[0]}".strip()
@@ -76,7 +75,7 @@ def _torchvision() -> Finding:
 
         mended = ", its compiled operators are missing and not needed" if gate.is_mended else ""
         return Finding("import torchvision, fastai", True, f"works{mended}")
-    except Exception as error:  # whatever a broken installation raises is what is to be shown
+    except Exception as error:  # noqa: BLE001 - whatever a broken installation raises is what is to be shown
         first_line = str(error).partition("\n")[0]
         return Finding("import torchvision, fastai", False, first_line, "Install the versions of constraints.txt.")
 
@@ -91,9 +90,8 @@ def _weights() -> Finding:
         requests.head(_WEIGHTS_HOST, timeout=_TIMEOUT_S)
     except requests.RequestException:
         remedy = "Give weights with --weights FILE, or train from scratch with --no-pretrained."
-        return Finding(
-            "pretrained weights", bool(cached), f"{_WEIGHTS_HOST} cannot be reached{have}", remedy, is_needed=False
-        )
+        detail = f"{_WEIGHTS_HOST} cannot be reached{have}"
+        return Finding("pretrained weights", bool(cached), detail, remedy, is_needed=False)
     return Finding("pretrained weights", True, f"{_WEIGHTS_HOST} can be reached{have}")
 
 
@@ -104,6 +102,4 @@ def _folder(project: Path) -> Finding:
     if not root.is_dir():
         return Finding("project folder", True, f"{root} will be made by the first stage")
     free = shutil.disk_usage(root).free / 1e9
-    return Finding(
-        "project folder", free > 2, f"{root}, {free:.0f} GB free", "Free some space: a project takes a few GB."
-    )
+    return Finding("project folder", free > 2, f"{root}, {free:.0f} GB free", "Free some space: a project takes a few.")

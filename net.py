@@ -126,10 +126,10 @@ def make_session(
             return _checked_socket(self._dns_host, self.port or 443, allowed_hosts, self.timeout)
 
     class GuardedHTTPPool(HTTPConnectionPool):
-        ConnectionCls = GuardedHTTP  # type: ignore[assignment]  # urllib3 types it as a protocol of its own
+        ConnectionCls = GuardedHTTP
 
     class GuardedHTTPSPool(HTTPSConnectionPool):
-        ConnectionCls = GuardedHTTPS  # type: ignore[assignment]
+        ConnectionCls = GuardedHTTPS
 
     class GuardedAdapter(HTTPAdapter):
         def init_poolmanager(self, *_args: Any, **_kwargs: Any) -> None:

@@ -41,7 +41,7 @@ def run(
 
     Parameters
     ----------
-    species : what to scrape; default those of ``birds.toml``. With none, the pictures in ``images/`` are taken as they are.
+    species : what to scrape; default those of ``birds.toml``. With none, ``images/`` is taken as it is.
     review : stop for the review page after the automatic checks.
     scrape_options, split_options, train_options : keyword arguments of the stages; they win over ``birds.toml``.
 
@@ -56,9 +56,8 @@ def run(
     settings = config.load(project)
     names = tuple(species) or settings.species
     if not names and not Project(project).images.is_dir():
-        raise UsageError(
-            "No species given.", 'Example: birds run --species cigüeña, or species = ["cigüeña"] in birds.toml'
-        )
+        hint = 'Example: birds run --species cigüeña, or species = ["cigüeña"] in birds.toml'
+        raise UsageError("No species given.", hint)
     scraped = None
     if names:
         progress.note("1/6 scrape")
@@ -114,6 +113,6 @@ def demo(folder: Path, *, progress: Progress = SILENT) -> PipelineResult:
             train_options=DEMO_TRAINING,
             progress=progress,
         )
-    picture = sorted((Project(folder).dataset / "test" / LABELS[0]).iterdir())[0]
+    picture = min((Project(folder).dataset / "test" / LABELS[0]).iterdir())
     prediction = predict(folder, [picture], result.train["run"]).predictions[0]
     return PipelineResult(**{**vars(result), "prediction": asdict(prediction)})

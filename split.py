@@ -60,7 +60,7 @@ def parse_ratio(text: str) -> tuple[int, ...]:
 
 
 def fingerprint(accepted: Sequence[PictureFile]) -> str:
-    """One hash over labels, names and contents of the accepted files: what a split is a function of, beside its seed."""
+    """One hash over labels, names and contents: what a split is a function of, beside its seed."""
     lines = sorted(f"{file.label}\0{file.name}\0{file.sha256}" for file in accepted)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
@@ -194,7 +194,7 @@ def _check_sizes(bundles: Mapping[str, Sequence[object]], ratio: Sequence[int]) 
     if small:
         found = ", ".join(f"{label!r} has {n}" for label, n in small.items())
         raise ProjectError(
-            f"At {'/'.join(map(str, ratio))} a class needs {needed} different pictures to have one in each part; {found}.",
+            f"At {'/'.join(map(str, ratio))} a class needs {needed} different pictures; {found}.",
             "Scrape more of it, or move its folder out of images/.",
         )
 

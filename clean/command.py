@@ -11,9 +11,7 @@ from ..console import AcceptMissingFlag, Console, JsonFlag, ProjectDir, QuietFla
 def clean(
     auto: Annotated[
         bool,
-        typer.Option(
-            "--auto", help="Reject what is beyond doubt and open no page: unreadable, copies, under 64 pixels."
-        ),
+        typer.Option("--auto", help="Reject unreadable files, copies and pictures under 64 pixels; open no page."),
     ] = False,
     no_browser: Annotated[
         bool, typer.Option("--no-browser", help="Print the page's address instead of opening it.")

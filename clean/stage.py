@@ -14,7 +14,7 @@ from . import checks
 
 @dataclass(frozen=True)
 class CleanResult:
-    """Numbers of pictures: checked, rejected now by reason, queued for a person by reason, reviewed, left in images/."""
+    """Numbers of pictures: checked, rejected now and queued for a person by reason, reviewed, left in images/."""
 
     checked: int
     rejected: dict[str, int]

@@ -91,7 +91,7 @@ def make_body(name: str) -> tuple[nn.Module, int]:
 def _take_classifier_off(network: nn.Module) -> int:
     """Replace the last linear layer, and the dropout just before it, by nothing; returns the size of its input."""
     if type(network).__name__ == "SqueezeNet":  # classifies by a 1x1 convolution, then averages: average only
-        features = network.classifier[1].in_channels
+        features = network.classifier[1].in_channels  # type: ignore[index,union-attr]  # torchvision's Sequential
         network.classifier = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
         return int(features)
     attribute = next(name for name in ("fc", "classifier", "heads", "head") if hasattr(network, name))

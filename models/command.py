@@ -16,9 +16,7 @@ ModelArgument = Annotated[
 
 
 def export(
-    run: Annotated[
-        str | None, typer.Argument(metavar="[RUN]", help="Name of a run. Default: the newest finished one.")
-    ] = None,
+    run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="Name of a run. Default: the newest.")] = None,
     project: ProjectDir = Path(),
     as_json: JsonFlag = False,
     quiet: QuietFlag = False,
@@ -31,11 +29,7 @@ def export(
 
     console = Console(as_json=as_json, quiet=quiet)
     result = export_model(project, run, progress=console)
-    parity = (
-        "not checked: no dataset"
-        if result.parity is None
-        else f"largest difference of a probability {result.parity:.1e}"
-    )
+    parity = "not checked: no dataset" if result.parity is None else f"probabilities agree to {result.parity:.1e}"
     console.result(result, f"Exported to {result.bundle} ({parity}). Next: birds evaluate")
 
 

@@ -19,9 +19,9 @@ except RuntimeError as _error:
         raise
     for _name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
         del sys.modules[_name]  # the half-imported package
-    _declared = torch.library.Library("torchvision", "FRAGMENT")
+    _declared = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
     for _operator in ("nms", "qnms"):
-        _declared.define(f"{_operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        _declared.define(f"{_operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")  # type: ignore[no-untyped-call]
     import torchvision
 
 import torchvision.models  # noqa: E402 - after the mending

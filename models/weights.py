@@ -34,7 +34,7 @@ def load_pretrained(body: nn.Module, name: str, weights: str) -> str:
         state, source = _read(Path(weights)), str(weights)
     _fill(body, state, name, source)
     if hasattr(body, "transform_input"):  # GoogLeNet's and Inception's weights expect inputs from -1 to 1
-        body.transform_input = True
+        body.transform_input = True  # type: ignore[assignment]  # a plain attribute of theirs
     return source
 
 
@@ -43,7 +43,7 @@ def cached_file(name: str) -> Path | None:
     folder = Path(torch.hub.get_dir()) / "checkpoints"
     choices = torchvision.models.get_model_weights(name)
     for choice in (choices.DEFAULT, *choices):
-        file = folder / choice.url.rpartition("/")[2]
+        file: Path = folder / choice.url.rpartition("/")[2]
         if file.is_file():
             return file
     return None

@@ -159,7 +159,7 @@ class GoogleImages:
         """Bodies of XHR answers that are complete since the last call."""
         from selenium.common.exceptions import WebDriverException
 
-        for entry in driver.get_log("performance"):
+        for entry in driver.get_log("performance"):  # type: ignore[no-untyped-call]
             event: dict[str, Any] = json.loads(entry["message"])["message"]
             method, details = event["method"], event.get("params", {})
             if method == "Network.responseReceived" and details.get("type") in ("XHR", "Fetch"):

@@ -155,15 +155,14 @@ class Checkpoint(fastai.Callback):  # type: ignore[misc]
 def _random_states(learner: Any) -> dict[str, Any]:
     return {
         "python": random.getstate(),
-        "numpy": np.random.get_state()[1:3],
+        "numpy": np.random.get_state(),
         "torch": torch.get_rng_state(),
         "shuffle": learner.dls.train.rng.getstate(),
     }
 
 
 def _restore_random_states(states: dict[str, Any], learner: Any) -> None:
-    keys, position = states["numpy"]
     random.setstate(states["python"])
-    np.random.set_state(("MT19937", keys, position))
+    np.random.set_state(states["numpy"])
     torch.set_rng_state(states["torch"])
     learner.dls.train.rng.setstate(states["shuffle"])

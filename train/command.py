@@ -12,31 +12,21 @@ _TWO = "One value for both phases, or two: "
 
 
 def train(
-    arch: Annotated[
-        str, typer.Option(help="A classification network of torchvision; `birds archs` lists them.")
-    ] = "resnext50_32x4d",
-    weights: Annotated[
-        str, typer.Option(help="imagenet, none, or a .safetensors or .pth file.", metavar="NAME|FILE")
-    ] = "imagenet",
+    arch: Annotated[str, typer.Option(help="A network; `birds archs` lists them.")] = "resnext50_32x4d",
+    weights: Annotated[str, typer.Option(help="imagenet, none, or a file.", metavar="NAME|FILE")] = "imagenet",
     no_pretrained: Annotated[bool, typer.Option("--no-pretrained", help="The same as --weights none.")] = False,
     epochs: Annotated[str, typer.Option(help=_TWO + "at most so many epochs.", metavar="N[,N]")] = "10,10",
     lr: Annotated[
         str | None,
-        typer.Option(
-            help=_TWO + "learning rate of the head.", metavar="X[,X]", show_default="3e-3,3e-4; from scratch 3e-3"
-        ),
+        typer.Option(help=_TWO + "learning rate of the head.", show_default="3e-3,3e-4; from scratch 3e-3"),
     ] = None,
     batch_size: Annotated[int, typer.Option(min=2, help="Pictures a step.")] = 32,
     size: Annotated[
         int | None, typer.Option(min=16, help="Pixels of a side.", show_default="what the network was published at")
     ] = None,
-    resize: Annotated[
-        str, typer.Option(help="How pictures become square outside training: squish or crop.")
-    ] = "squish",
+    resize: Annotated[str, typer.Option(help="How pictures become square: squish or crop.")] = "squish",
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same machine, same history.")] = 0,
-    patience: Annotated[
-        str, typer.Option(help=_TWO + "epochs without progress before it stops.", metavar="N[,N]")
-    ] = "3",
+    patience: Annotated[str, typer.Option(help=_TWO + "epochs without progress to stop at.", metavar="N[,N]")] = "3",
     plateau_min_delta: Annotated[
         str, typer.Option(help=_TWO + "nats the validation loss must fall by to be no plateau.", metavar="X[,X]")
     ] = "0.10,0.05",
@@ -45,9 +35,7 @@ def train(
     ] = "3.5,7.5",
     recipe: Annotated[str, typer.Option(help="default, or 2024 for the original notebook's.")] = "default",
     name: Annotated[str | None, typer.Option(help="Name of the run.", show_default="time and network")] = None,
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="Begin anew even where an unfinished run could go on.")
-    ] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew, leave unfinished runs.")] = False,
     project: ProjectDir = Path(),
     as_json: JsonFlag = False,
     quiet: QuietFlag = False,
