@@ -120,6 +120,7 @@ class Gallery:
         config = uvicorn.Config(
             self._front,
             http=_Protocol,
+            interface="asgi3",
             ws="none",
             loop="asyncio",
             lifespan="off",

@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 
 GOOGLE_URL = "https://www.google.com"
 _CONSENT_BUTTONS = ("W0wltc", "L2AGLb")  # 'reject all' first: no more cookies than needed
-_BATCH_WAIT_S = 4.0  # for the answer to one scroll
-_IDLE_SCROLLS = 2  # without an answer: the results have ended
+_QUIET_S = 1.5  # after a scroll, without the page asking for more
+_ANSWER_S = 15.0  # for an answer that was asked for
+_CONSENT_S = 5.0
+_IDLE_SCROLLS = 2  # without more results: they have ended
 _POLL_S = 0.1
 
 _HINTS = {
@@ -71,7 +73,7 @@ class GoogleImages:
         self._progress = progress
         self._resources = ExitStack()
         self._driver: WebDriver | None = None
-        self._open_answers: dict[str, str] = {}  # request id -> URL of XHR answers whose body is still to come
+        self._asked: set[str] = set()  # ids of the page's XHR requests without an answer yet
 
     def close(self) -> None:
         """Close the browser."""
@@ -138,7 +140,7 @@ class GoogleImages:
             buttons = driver.find_elements(By.ID, button_id)
             if buttons:
                 buttons[0].click()
-                deadline = time.monotonic() + _BATCH_WAIT_S
+                deadline = time.monotonic() + _CONSENT_S
                 while (
                     time.monotonic() < deadline and block_cause(driver.current_url, driver.page_source) is Cause.CONSENT
                 ):
@@ -146,9 +148,9 @@ class GoogleImages:
                 return
 
     def _next_batch(self, driver: "WebDriver") -> list[Candidate]:
-        """Candidates of the XHR answers that arrive within `_BATCH_WAIT_S`; returns at the first that holds any."""
-        deadline = time.monotonic() + _BATCH_WAIT_S
-        while time.monotonic() < deadline:
+        """Candidates of the next XHR answer that holds any; none, once the page has stopped asking."""
+        started = time.monotonic()
+        while (waited := time.monotonic() - started) < _ANSWER_S and (self._asked or waited < _QUIET_S):
             batch = [c for body in self._finished_answers(driver) for c in parse_records(body, strategy="xhr")]
             if batch:
                 return batch
@@ -162,11 +164,12 @@ class GoogleImages:
         for entry in driver.get_log("performance"):  # type: ignore[no-untyped-call]
             event: dict[str, Any] = json.loads(entry["message"])["message"]
             method, details = event["method"], event.get("params", {})
-            if method == "Network.responseReceived" and details.get("type") in ("XHR", "Fetch"):
-                self._open_answers[details["requestId"]] = details["response"]["url"]
+            if method == "Network.requestWillBeSent" and details.get("type") in ("XHR", "Fetch"):
+                self._asked.add(details["requestId"])
             elif method == "Network.loadingFailed":
-                self._open_answers.pop(details["requestId"], None)
-            elif method == "Network.loadingFinished" and self._open_answers.pop(details["requestId"], None):
+                self._asked.discard(details["requestId"])
+            elif method == "Network.loadingFinished" and details["requestId"] in self._asked:
+                self._asked.remove(details["requestId"])
                 try:
                     answer = driver.execute_cdp_cmd("Network.getResponseBody", {"requestId": details["requestId"]})
                 except WebDriverException:  # the page dropped it already
