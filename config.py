@@ -24,11 +24,15 @@ from .errors import UsageError
 
 FILE_NAME = "birds.toml"
 _BY_PHASE = ("epochs", "patience", "lr", "plateau_min_delta", "plateau_factor")
-_KEYS = {
-    "scrape": {"limit", "source", "google_url", "allow_host", "headed"},
-    "split": {"ratio", "seed", "plain"},
-    "train": {"arch", "weights", "batch_size", "size", "resize", "seed", "recipe", *_BY_PHASE},
-}
+_KEYS: dict[str, dict[str, type]] = {
+    "scrape": {"limit": int, "source": str, "google_url": str, "allow_host": list, "headed": bool},
+    "split": {"ratio": str, "seed": int, "plain": bool},
+    "train": {
+        "arch": str, "weights": str, "batch_size": int, "size": int, "resize": str, "seed": int, "recipe": str,
+        **dict.fromkeys(_BY_PHASE, str),
+    },
+}  # fmt: skip
+_IN_WORDS = {int: "a whole number", str: "a text in quotes", bool: "true or false", list: "a list of texts"}
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ def load(project: Path) -> Config:
 
     Raises
     ------
-    UsageError : it is no TOML, or holds a key that no command has.
+    UsageError : it is no TOML, or holds a key that no command has or a value of the wrong kind.
     """
     path = Path(project) / FILE_NAME
     try:
@@ -66,6 +70,10 @@ def load(project: Path) -> Config:
         if unknown := tables[name].keys() - _KEYS[name]:
             known = ", ".join(sorted(_KEYS[name]))
             raise UsageError(f"{path}: [{name}] has no {min(unknown)!r}.", f"It may hold {known}.")
+        for key, value in tables[name].items():
+            if not _is_a(_KEYS[name][key], value):
+                kind = _IN_WORDS[_KEYS[name][key]]
+                raise UsageError(f"{path}: [{name}] {key} cannot be {value!r}.", f"It is {kind}.")
     return Config(species=tuple(species), **tables)
 
 
@@ -76,6 +84,12 @@ def _as_flag(key: str, value: Any) -> Any:
     if key == "allow_host" and isinstance(value, str):
         return [value]
     return value
+
+
+def _is_a(kind: type, value: Any) -> bool:
+    if kind is list:
+        return isinstance(value, list) and all(isinstance(item, str) for item in value)
+    return type(value) is kind  # True is an int for isinstance
 
 
 def by_phase(values: Mapping[str, str | None]) -> dict[str, tuple[float, ...]]:

@@ -36,6 +36,7 @@ def near_pairs(
         block = upright[start : start + _BLOCK, None]
         near = np.bitwise_count(block ^ upright[None, start:]) <= max_distance
         near |= np.bitwise_count(block ^ mirrored[None, start:]) <= max_distance
+        near |= np.bitwise_count(mirrored[start : start + _BLOCK, None] ^ upright[None, start:]) <= max_distance
         rows, columns = np.nonzero(near)
         keep = rows < columns
         pairs += [(int(r) + start, int(c) + start) for r, c in zip(rows[keep], columns[keep], strict=True)]

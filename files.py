@@ -76,19 +76,18 @@ class Project:
         ------
         ProjectError : another stage is at work in this project, or the folder cannot be written.
         """
-        try:
-            self.hidden.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ProjectError(
-                f"The project folder {self.root} cannot be written: {error.strerror}.", "Choose another with --project."
-            ) from error
         lock = FileLock(self.hidden / "lock")
         try:
+            self.hidden.mkdir(parents=True, exist_ok=True)
             lock.acquire(timeout=0)
-        except Timeout as error:
+        except Timeout as error:  # an OSError too, so it comes first
             raise ProjectError(
                 f"Another birds command is changing {self.root.resolve()} right now, so this {stage} did not start.",
                 "Wait for it to end, or work in another folder with --project.",
+            ) from error
+        except OSError as error:
+            raise ProjectError(
+                f"The project folder {self.root} cannot be written: {error.strerror}.", "Choose another with --project."
             ) from error
         try:
             shutil.rmtree(self.temporary, ignore_errors=True)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 MAX_PIXELS = 50_000_000  # 150 MB once decoded; cameras of 2024 stay below
+MAX_SIDE = 65_500  # pixels; libjpeg, which writes what we store, takes no longer one
 MIN_SIDE = 64  # pixels; below it the shorter side shows no bird
 RESIZES = ("squish", "crop")
 
@@ -70,7 +71,7 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Decoded:
     """
     try:
         opened = Image.open(io.BytesIO(data), formats=FORMATS)
-        if opened.width * opened.height > max_pixels:
+        if opened.width * opened.height > max_pixels or max(opened.size) > MAX_SIDE:
             raise ImageError(f"{opened.width}x{opened.height} pixels are too many.", reason=Reason.TOO_MANY_PIXELS)
         opened.load()
         image_format = "JPEG" if opened.format == "MPO" else str(opened.format)  # MPO: a JPEG with more behind it
@@ -129,7 +130,8 @@ def as_jpeg(decoded: Decoded, data: bytes) -> bytes:
     if decoded.is_plain_jpeg:
         return data
     buffer = io.BytesIO()
-    decoded.image.save(buffer, "JPEG", quality=95, subsampling=0)
+    # without its comment: a GIF's may be longer than a JPEG can hold, and Pillow would take it over
+    decoded.image.save(buffer, "JPEG", quality=95, subsampling=0, comment=b"")
     return buffer.getvalue()
 
 

@@ -28,6 +28,7 @@ DEADLINE_S = 60.0  # for one picture, redirects and body included
 _CHUNK = 65_536
 _PASSING_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")  # all IPv6 given out so far; `is_global` lets ::127.0.0.1 pass
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -54,7 +55,7 @@ def parse_allowed_hosts(patterns: Iterable[str]) -> frozenset[tuple[str, int]]:
     pairs: set[tuple[str, int]] = set()
     for pattern in patterns:
         match = re.fullmatch(
-            r"(?P<host>\[[0-9a-fA-F:]+\]|[^:\[\]/\s]+):(?P<first>\d{1,5})(?:-(?P<last>\d{1,5}))?", pattern
+            r"(?P<host>\[[0-9a-fA-F:]+\]|[^:\[\]/\s*]+):(?P<first>\d{1,5})(?:-(?P<last>\d{1,5}))?", pattern
         )
         if not match:
             raise UsageError(f"{pattern!r} is no HOST:PORT.", "Example: --allow-host 127.0.0.1:8000")
@@ -62,7 +63,8 @@ def parse_allowed_hosts(patterns: Iterable[str]) -> frozenset[tuple[str, int]]:
         host = match["host"].strip("[]").lower()
         octets = re.fullmatch(r"(\d+\.\d+\.\d+\.)(\d{1,3})-(\d{1,3})", host)
         hosts = [f"{octets[1]}{n}" for n in range(int(octets[2]), int(octets[3]) + 1)] if octets else [host]
-        if not hosts or not ports or ports[-1] > 65_535 or len(hosts) * len(ports) > 1024:
+        is_empty = not hosts or not ports or ports[-1] > 65_535 or (octets is not None and int(octets[3]) > 255)
+        if is_empty or len(hosts) * len(ports) > 1024:
             raise UsageError(f"{pattern!r} is an empty or too wide range.", "Example: --allow-host 127.0.1.1-60:8000")
         pairs.update((host, port) for host in hosts for port in ports)
     return frozenset(pairs)
@@ -80,6 +82,8 @@ def is_public(address: str) -> bool:
             inner = ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)
         if inner is not None:
             return is_public(str(inner))
+        if ip not in _GLOBAL_UNICAST:
+            return False
     return ip.is_global and not ip.is_multicast
 
 
@@ -155,6 +159,7 @@ def fetch(
     FetchError : with its Reason; ``is_passing`` where another run may fare better.
     """
     import requests
+    from urllib3.exceptions import HTTPError, ReadTimeoutError  # what reading a body raises
 
     deadline = time.monotonic() + DEADLINE_S
     try:
@@ -162,8 +167,8 @@ def fetch(
             if urlsplit(url).scheme not in ("http", "https"):
                 raise FetchError(f"{url[:80]} is no web address.", reason=Reason.FORBIDDEN_ADDRESS)
             with session.get(url, stream=True, timeout=timeout_s, allow_redirects=False) as answer:
-                if answer.is_redirect:
-                    url = urljoin(url, answer.headers["Location"])
+                if location := session.get_redirect_target(answer):
+                    url = urljoin(url, location)
                     continue
                 if answer.status_code != 200:
                     passing = answer.status_code in _PASSING_STATUS
@@ -173,18 +178,19 @@ def fetch(
         raise FetchError(f"More than {MAX_REDIRECTS} redirects.", reason=Reason.TOO_MANY_REDIRECTS)
     except _ForbiddenAddressError as error:
         raise FetchError(f"{error} is not on the public internet.", reason=Reason.FORBIDDEN_ADDRESS) from error
-    except requests.Timeout as error:
+    except (requests.Timeout, ReadTimeoutError) as error:
         raise FetchError("It took too long.", reason=Reason.TIMEOUT, is_passing=True) from error
-    except (requests.RequestException, OSError) as error:
+    except (requests.RequestException, HTTPError, OSError, ValueError) as error:
+        if isinstance(error, ValueError) and not isinstance(error, requests.exceptions.InvalidHeader):
+            raise FetchError(f"The address is malformed: {error}.", reason=Reason.FORBIDDEN_ADDRESS) from error
         raise FetchError(f"The connection failed: {error}.", reason=Reason.NETWORK, is_passing=True) from error
-    except ValueError as error:  # urllib3 and idna on malformed addresses and header values
-        raise FetchError(f"The address is malformed: {error}.", reason=Reason.FORBIDDEN_ADDRESS) from error
 
 
 def _read_body(answer: "requests.Response", max_bytes: int, deadline: float) -> bytes:
     """The body, at most `max_bytes` once decompressed and before `deadline` (time.monotonic)."""
     body = bytearray()
-    for chunk in answer.iter_content(_CHUNK):
+    # read1 gives what has come; iter_content waits for a whole chunk, and a server that sends a byte a second with it
+    while chunk := answer.raw.read1(_CHUNK, decode_content=True):
         body += chunk
         if len(body) > max_bytes:
             raise FetchError(f"It is larger than {max_bytes} bytes.", reason=Reason.TOO_LARGE)

@@ -7,7 +7,9 @@ that a disk is likelier than a decision.
 
 import unicodedata
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from .errors import ProjectError
@@ -48,7 +50,10 @@ def reject(project: Project, record: Record, file: PictureFile, reason: Reason, 
     """Move a file out of ``images/``, first in the record, then on disk. Undone by `restore`."""
     with record.transaction():
         record.decide(file, "reject", reason, author)
-    _move(image_path(project, file), rejected_path(project, file))
+    source, target = image_path(project, file), rejected_path(project, file)
+    if source.exists() and target.exists():  # left by a record that was lost; it makes room, nothing is deleted
+        target.rename(next(p for n in count(1) if not (p := target.with_stem(f"{target.stem}~old{n}")).exists()))
+    _move(source, target)
 
 
 def restore(project: Project, record: Record, file: PictureFile, author: Author = Author.PERSON) -> None:
@@ -73,9 +78,11 @@ def reconcile(project: Project, record: Record, *, accept_missing: bool = False)
     """
     on_disk = _files_on_disk(project)
     edited = _settle_known(project, record, on_disk)
-    gone = [f for f in record.files(State.STORED) if (f.label, f.name) not in on_disk]
-    known = {(f.label, f.name) for f in record.files(State.STORED)}
-    new = {key: path for key, path in on_disk.items() if key not in known}
+    stored = record.files(State.STORED)
+    # The review page holds no lock and may have moved files since: look again before calling one gone or new.
+    gone = [f for f in stored if (f.label, f.name) not in on_disk and not image_path(project, f).exists()]
+    known = {(f.label, f.name) for f in stored}
+    new = {key: path for key, path in on_disk.items() if key not in known and path.exists()}
     moved, added = _place_new(record, new, gone)
     _mark_missing(record, gone, accept_missing=accept_missing)
     return Changes(added=added, moved=moved, edited=edited, removed=len(gone))
@@ -85,9 +92,10 @@ def inspect_stored(project: Project, record: Record, progress: Progress = SILENT
     """The files in ``images/``, those decoded that were not yet: their format, size and hashes are known after it."""
     unknown = [f for f in record.files(State.STORED) if f.content.phash is None and f.content.unreadable is None]
     if unknown:
-        with progress.bar("reading pictures", len(unknown)) as bar, record.transaction():
-            for file in unknown:
-                record.picture(inspect(image_path(project, file).read_bytes()))
+        with progress.bar("reading pictures", len(unknown)) as bar:
+            for file in unknown:  # no transaction around all: a kill loses none, the review page can write beside us
+                with suppress(FileNotFoundError):  # rejected there since
+                    record.picture(inspect(image_path(project, file).read_bytes()))
                 bar.advance()
     return record.files(State.STORED)
 
@@ -126,17 +134,20 @@ def _settle_known(project: Project, record: Record, on_disk: dict[tuple[str, str
     edited = 0
     for file in record.files(State.PENDING, State.STORED, State.REJECTED, State.MISSING):
         path = on_disk.get((file.label, file.name))
+        if path and not path.exists():  # the review page rejected it since we looked
+            del on_disk[file.label, file.name]
+            path, file = None, record.file(file.id) or file  # noqa: PLW2901
         if file.state is State.PENDING:
             if path and sha256_of(path) == file.sha256:
                 record.update_file(file.id, state=State.STORED, mtime_ns=path.stat().st_mtime_ns)
             else:
                 record.forget_file(file.id)
         elif file.state is State.REJECTED and path:
-            if rejected_path(project, file).exists():  # a person put another file of this name here
-                _step_aside(project, record, file)
-            elif sha256_of(path) == file.sha256:  # killed between the record and the disk
-                _move(path, rejected_path(project, file))
+            if not rejected_path(project, file).exists() and sha256_of(path) == file.sha256:
+                _move(path, rejected_path(project, file))  # killed between the record and the disk
                 del on_disk[file.label, file.name]
+            else:  # a person put another file of this name here
+                _step_aside(project, record, file)
         elif file.state is State.STORED and not path and rejected_path(project, file).exists():
             _move(rejected_path(project, file), image_path(project, file))  # a restore cut short
             on_disk[file.label, file.name] = image_path(project, file)
@@ -151,7 +162,8 @@ def _settle_known(project: Project, record: Record, on_disk: dict[tuple[str, str
 def _step_aside(project: Project, record: Record, file: PictureFile) -> None:
     """Rename a rejected file so that a new one may have its name."""
     name = f"{Path(file.name).stem}~{file.id}{Path(file.name).suffix}"
-    rejected_path(project, file).rename(project.rejected / file.label / name)
+    with suppress(FileNotFoundError):  # somebody emptied .birds/rejected
+        rejected_path(project, file).rename(project.rejected / file.label / name)
     record.update_file(file.id, name=name)
 
 
@@ -177,9 +189,9 @@ def _place_new(record: Record, new: dict[tuple[str, str], Path], gone: list[Pict
     for file in gone:
         vanished[file.sha256].append(file)
     moved = added = 0
+    contents = {key: (sha256_of(path), path.stat()) for key, path in new.items()}  # slow: before the transaction
     with record.transaction():
-        for (label, name), path in new.items():
-            sha256, stat = sha256_of(path), path.stat()
+        for (label, name), (sha256, stat) in contents.items():
             if candidates := vanished.get(sha256):
                 file = candidates.pop(0)
                 record.update_file(file.id, label=label, name=name, mtime_ns=stat.st_mtime_ns)

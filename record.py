@@ -13,7 +13,7 @@ record, then on disk. ``reconcile.py`` settles at the next run what a kill left 
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -26,8 +26,9 @@ from .images import Content
 from .reasons import Reason
 
 _SCHEMA_VERSION = 1
+# "IF NOT EXISTS": two processes may open a new project at once, and the second waits for the first
 _SCHEMA = """
-CREATE TABLE pictures (
+CREATE TABLE IF NOT EXISTS pictures (
     id INTEGER PRIMARY KEY,
     sha256 TEXT NOT NULL UNIQUE,
     bytes INTEGER NOT NULL,
@@ -35,7 +36,7 @@ CREATE TABLE pictures (
     phash TEXT, mirror_phash TEXT,               -- 16 hexadecimal digits; NULL until decoded
     unreadable TEXT                              -- the Reason, where it cannot be decoded
 );
-CREATE TABLE files (
+CREATE TABLE IF NOT EXISTS files (
     id INTEGER PRIMARY KEY,
     label TEXT NOT NULL,
     name TEXT NOT NULL,
@@ -48,8 +49,8 @@ CREATE TABLE files (
     added_at TEXT NOT NULL,
     UNIQUE (label, name)
 );
-CREATE INDEX files_by_picture ON files(picture);
-CREATE TABLE decisions (
+CREATE INDEX IF NOT EXISTS files_by_picture ON files(picture);
+CREATE TABLE IF NOT EXISTS decisions (
     id INTEGER PRIMARY KEY,
     picture INTEGER NOT NULL REFERENCES pictures(id),
     label TEXT NOT NULL,
@@ -58,21 +59,21 @@ CREATE TABLE decisions (
     author TEXT NOT NULL,        -- auto | person
     decided_at TEXT NOT NULL
 );
-CREATE INDEX decisions_by_picture ON decisions(picture, label);
-CREATE TABLE attempts (
+CREATE INDEX IF NOT EXISTS decisions_by_picture ON decisions(picture, label);
+CREATE TABLE IF NOT EXISTS attempts (
     label TEXT NOT NULL, url TEXT NOT NULL,
     reason TEXT,                 -- NULL: it was stored
     is_passing INTEGER NOT NULL, -- another run may fare better
     tried_at TEXT NOT NULL,
     PRIMARY KEY (label, url)
 ) WITHOUT ROWID;
-CREATE TABLE searches (
+CREATE TABLE IF NOT EXISTS searches (
     label TEXT NOT NULL, source TEXT NOT NULL, query TEXT NOT NULL,
     wanted INTEGER NOT NULL,
     finished_at TEXT NOT NULL,
     PRIMARY KEY (label, source, query)
 ) WITHOUT ROWID;
-CREATE TABLE splits (
+CREATE TABLE IF NOT EXISTS splits (
     file INTEGER PRIMARY KEY REFERENCES files(id),
     part TEXT NOT NULL           -- train | val | test
 );
@@ -199,6 +200,8 @@ class Record:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = _connect(path)
+        except _OtherVersionError as error:
+            raise ProjectError(f"The record {path} {error}.", "Use the birds that wrote it, or a newer one.") from error
         except (OSError, sqlite3.Error) as error:
             raise ProjectError(
                 f"The record {path} cannot be opened: {error}.",
@@ -362,16 +365,25 @@ class Record:
         return {row["file"]: row["part"] for row in self._db.execute("SELECT file, part FROM splits")}
 
 
+class _OtherVersionError(Exception):
+    """The record's tables are those of another version of birds."""
+
+
 def _connect(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(path, timeout=30, isolation_level=None)  # transactions are ours: see Record.transaction
-    db.row_factory = sqlite3.Row
-    db.execute("PRAGMA journal_mode = WAL")
-    db.execute("PRAGMA synchronous = NORMAL")
-    db.execute("PRAGMA foreign_keys = ON")
-    version = db.execute("PRAGMA user_version").fetchone()[0]
-    if version == 0:
-        db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_SCHEMA_VERSION}; COMMIT;")
-    elif version != _SCHEMA_VERSION:
+    try:
+        db.row_factory = sqlite3.Row
+        with suppress(sqlite3.OperationalError):  # another process is opening it just now, and does the same
+            db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = NORMAL")
+        db.execute("PRAGMA foreign_keys = ON")
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        if version == 0:
+            db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_SCHEMA_VERSION}; COMMIT;")
+            version = _SCHEMA_VERSION
+        if version != _SCHEMA_VERSION:
+            raise _OtherVersionError(f"has version {version}, this birds reads version {_SCHEMA_VERSION}")
+    except BaseException:
         db.close()
-        raise sqlite3.DatabaseError(f"it has version {version}, this birds reads version {_SCHEMA_VERSION}")
+        raise
     return db

@@ -104,10 +104,12 @@ def split(
         left_out = {} if plain else _left_out(stored, pairs)
         accepted = [file for file in stored if file.id not in left_out]
         settings = {"ratio": ratio, "seed": seed, "plain": plain, "fingerprint": fingerprint(accepted)}
-        if only_if_changed and (current := _current_split(place)) and settings.items() <= current.items():
+        out_by_name = {f"{file.label}/{file.name}": left_out[file.id] for file in stored if file.id in left_out}
+        current = _current_split(place) if only_if_changed else {}
+        if {**settings, "left_out_files": out_by_name}.items() <= current.items():
             progress.note("The split is up to date.")
             return SplitResult(**{field.name: current[field.name] for field in fields(SplitResult)})
-        bundles = _bundles(accepted, [] if plain else pairs)
+        bundles = _bundles(stored, accepted, [] if plain else pairs)
         _check_sizes(bundles, shares)
         new = place.staging("split")
         parts = _run_split_folders(place, new, bundles, shares, seed)
@@ -133,27 +135,25 @@ def split(
             "format_version": FORMAT_VERSION,
             **settings,
             **asdict(result),
-            "left_out_files": {
-                f"{file.label}/{file.name}": left_out[file.id] for file in stored if file.id in left_out
-            },
+            "left_out_files": out_by_name,
             "counts": {
                 label: dict(Counter(parts[f.id] for b in of_class for f in b)) for label, of_class in bundles.items()
             },
         }
         files.write_json(new / "split.json", document)
-        files.swap_folder(new, place.dataset, place.temporary / "old-dataset")
-        with record.transaction():
+        with record.transaction():  # before the swap: killed in between, split.json is the old one and we run again
             record.remember_split(parts.items())
+        files.swap_folder(new, place.dataset, place.temporary / "old-dataset")
     return result
 
 
-def _current_split(project: Project) -> dict[str, Any] | None:
-    """What ``split.json`` says, or None where there is none that can be read."""
+def _current_split(project: Project) -> dict[str, Any]:
+    """What ``split.json`` says; nothing where there is none of this version that can be read."""
     try:
-        document: dict[str, Any] = json.loads((project.dataset / "split.json").read_text(encoding="utf-8"))
+        document = json.loads((project.dataset / "split.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return None
-    return document
+        return {}
+    return document if isinstance(document, dict) and document.get("format_version") == FORMAT_VERSION else {}
 
 
 def _left_out(stored: Sequence[PictureFile], pairs: Iterable[tuple[PictureFile, PictureFile]]) -> dict[int, Reason]:
@@ -166,14 +166,17 @@ def _left_out(stored: Sequence[PictureFile], pairs: Iterable[tuple[PictureFile, 
 
 
 def _bundles(
-    accepted: Sequence[PictureFile], pairs: Iterable[tuple[PictureFile, PictureFile]]
+    stored: Sequence[PictureFile], accepted: Sequence[PictureFile], pairs: Iterable[tuple[PictureFile, PictureFile]]
 ) -> dict[str, list[tuple[PictureFile, ...]]]:
-    """Label -> what must stay on one side together; most bundles are a single picture."""
+    """Label -> what must stay on one side together; most bundles are a single picture.
+
+    A label of `stored` with nothing accepted has no bundle: it is too small, not forgotten.
+    """
     index = {file.id: i for i, file in enumerate(accepted)}
     links = [(index[a.id], index[b.id]) for a, b in pairs if a.id in index and b.id in index]
-    bundles: dict[str, list[tuple[PictureFile, ...]]] = {}
+    bundles: dict[str, list[tuple[PictureFile, ...]]] = {file.label: [] for file in stored}
     for group in duplicates.groups(len(accepted), links):
-        bundles.setdefault(accepted[group[0]].label, []).append(tuple(accepted[i] for i in group))
+        bundles[accepted[group[0]].label].append(tuple(accepted[i] for i in group))
     return bundles
 
 

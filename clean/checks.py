@@ -20,16 +20,16 @@ def automatic(stored: Sequence[PictureFile], kept: set[tuple[int, str]]) -> Find
     Of exact copies the one that came first into the record stays.
     """
     found: Findings = {}
-    first: dict[tuple[int, str], int] = {}
+    first: dict[tuple[str, str], int] = {}
     for file in sorted(stored, key=lambda file: file.id):
-        key = (file.picture, file.label)
-        first.setdefault(key, file.id)
+        copies = (file.sha256, file.label)  # as stored: what was re-encoded has another original than its copy
+        first.setdefault(copies, file.id)
         content = file.content
-        if key in kept:
+        if (file.picture, file.label) in kept:
             continue
         if content.unreadable:
             found[file.id] = Reason.UNREADABLE
-        elif first[key] != file.id:
+        elif first[copies] != file.id:
             found[file.id] = Reason.EXACT_COPY
         elif content.width and content.height and min(content.width, content.height) < MIN_SIDE:
             found[file.id] = Reason.TOO_SMALL

@@ -115,7 +115,8 @@ _Named = tuple[str, Path | bytes]
 
 
 def _drawn(per_label: int, seed: int) -> dict[str, Iterator[_Named]]:
-    from .draw import LABELS, collection
+    from .collection import collection
+    from .draw import LABELS
 
     def drawn(label: str) -> Iterator[_Named]:
         for picture in collection(label, count=per_label, seed=seed):

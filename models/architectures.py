@@ -1,6 +1,7 @@
 """Every classification network of torchvision, cut into a body and a head.
 
-The body is torchvision's own network, forward pass and parameter names included, its last linear layer taken off: a
+The body is torchvision's own network, forward pass and parameter names included, its last linear layer taken off (and pooling by
+mean and maximum, where it ended in a mean): a
 batch of pictures in, one feature vector a picture out. So every family is treated alike, weights of torchvision's
 names fit as they are, and features are small enough to keep. The head is new.
 """
@@ -74,6 +75,17 @@ class Classifier(nn.Module):
         return logits
 
 
+class ConcatPool(nn.Module):
+    """Mean and maximum over the picture, [N, C, h, w] to [N, 2C, 1, 1]: what fastai's heads start with.
+
+    On birds8 with SqueezeNet 1.1, a logistic regression on both reached a validation loss of 0.45, 0.63 and 0.55
+    (split seeds 5, 6, 7) against 0.54, 0.66 and 0.63 on the mean alone.
+    """
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        return torch.cat([features.mean((2, 3), keepdim=True), features.amax((2, 3), keepdim=True)], dim=1)
+
+
 def make_body(name: str) -> tuple[nn.Module, int]:
     """torchvision's network `name` with random weights and without its last linear layer; and its number of features.
 
@@ -90,14 +102,17 @@ def make_body(name: str) -> tuple[nn.Module, int]:
 
 def _take_classifier_off(network: nn.Module) -> int:
     """Replace the last linear layer, and the dropout just before it, by nothing; returns the size of its input."""
-    if type(network).__name__ == "SqueezeNet":  # classifies by a 1x1 convolution, then averages: average only
+    if type(network).__name__ == "SqueezeNet":  # classifies by a 1x1 convolution and averages afterwards
         features = network.classifier[1].in_channels  # type: ignore[index,union-attr]  # torchvision's Sequential
-        network.classifier = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
-        return int(features)
+        network.classifier = nn.Sequential(ConcatPool(), nn.Flatten())
+        return 2 * int(features)
     attribute = next(name for name in ("fc", "classifier", "heads", "head") if hasattr(network, name))
     classifier = getattr(network, attribute)
     if isinstance(classifier, nn.Linear):
         setattr(network, attribute, nn.Identity())
+        if attribute == "fc" and hasattr(network, "avgpool"):  # ResNet, ResNeXt, RegNet, GoogLeNet, Inception
+            network.avgpool = ConcatPool()
+            return 2 * classifier.in_features
         return classifier.in_features
     last = len(classifier) - 1
     linear = classifier[last]

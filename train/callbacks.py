@@ -85,17 +85,19 @@ class Epochs(fastai.Callback):  # type: ignore[misc]
 
     def before_epoch(self) -> None:
         self.started = time.perf_counter()
-        self.pictures = 0
+        self.pictures, self.loss_sum = 0, 0.0
         self.rate = self.learn.opt.hypers[-1]["lr"]
 
     def after_batch(self) -> None:
         if self.training:
             self.pictures += len(self.yb[0])
+            self.loss_sum += self.learn.loss.item() * len(self.yb[0])
             self.bar.advance()
 
     def after_epoch(self) -> None:
         seconds = time.perf_counter() - self.started
-        train_loss, valid_loss, accuracy = (float(value) for value in self.recorder.values[-1])
+        _, valid_loss, accuracy = (float(value) for value in self.recorder.values[-1])
+        train_loss = self.loss_sum / self.pictures  # the Recorder's is smoothed over the batches of all epochs
         number: Row = {"phase": self.phase, "epoch": self.first + self.epoch}
         losses: Row = {
             "train_loss": round(train_loss, 6),

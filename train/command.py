@@ -18,9 +18,9 @@ def train(
     epochs: Annotated[str, typer.Option(help=_TWO + "at most so many epochs.", metavar="N[,N]")] = "10,10",
     lr: Annotated[
         str | None,
-        typer.Option(help=_TWO + "learning rate of the head.", show_default="3e-3,3e-4; from scratch 3e-3"),
+        typer.Option(help=_TWO + "learning rate of the head.", show_default="3e-3,1e-3; from scratch 1e-3"),
     ] = None,
-    batch_size: Annotated[int, typer.Option(min=2, help="Pictures a step.")] = 32,
+    batch_size: Annotated[int, typer.Option(min=2, help="Pictures a step.")] = 16,
     size: Annotated[
         int | None, typer.Option(min=16, help="Pixels of a side.", show_default="what the network was published at")
     ] = None,

@@ -14,7 +14,7 @@ from .callbacks import EarlyStopping, ReduceLROnPlateau
 HEAD, FINE_TUNE = "head", "fine_tune"
 _LEAST = {"epochs": 1, "lr": 1e-9, "patience": 1, "plateau_min_delta": 0, "plateau_factor": 1}
 _EXAMPLE = {"epochs": "10,5", "lr": "3e-3,3e-4", "patience": "3", "plateau_min_delta": "0.1", "plateau_factor": "3.5"}
-BODY_RATE = 0.1  # of the head's learning rate, for the late half of the body; the early half has the square of it
+BODY_RATE = 0.1  # of the head's learning rate, for the early half of the body; the late half lies between
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def fit(learner: Any, phase: Phase, *, done: int, is_pretrained: bool, callbacks
         rate: float | slice = phase.lr
     else:
         learner.unfreeze()
-        rate = slice(phase.lr * BODY_RATE**2, phase.lr) if is_pretrained else phase.lr
+        rate = slice(phase.lr * BODY_RATE, phase.lr) if is_pretrained else phase.lr
     learner.create_opt()
     with learner.no_bar(), learner.no_logging():
         learner.fit(phase.epochs - done, lr=rate, cbs=callbacks)

@@ -30,9 +30,9 @@ from .training import Training, TrainResult
 
 ARCH = "resnext50_32x4d"
 EPOCHS = (10, 10)
-LR = (3e-3, 3e-4)
-SCRATCH_LR = (3e-3,)
-BATCH_SIZE = 32
+LR = (3e-3, 1e-3)
+SCRATCH_LR = (1e-3,)
+BATCH_SIZE = 16
 PATIENCE = (3, 3)
 PLATEAU_MIN_DELTA = (0.10, 0.05)
 PLATEAU_FACTOR = (3.5, 7.5)
@@ -67,7 +67,7 @@ def train(
     arch : a name of torchvision's classification models.
     weights : ``imagenet``, ``none`` (from scratch: no head phase), or a file of torchvision's parameter names.
     epochs, lr, patience, plateau_min_delta, plateau_factor : one value for both phases, or one each.
-    lr : of the head; the body's layers get less. Default 3e-3 and 3e-4, from scratch 3e-3.
+    lr : of the head; the body's layers get less. Default 3e-3 and 1e-3, from scratch 1e-3.
     size : pixels of a side; default what the architecture was published at.
     resize : how validation pictures become square, ``squish`` or ``crop``.
     seed : of weights, order and augmentation; the same seed gives the same history on the same machine.

@@ -1,0 +1,124 @@
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from birds.clean import clean
+from birds.errors import ProjectError
+from birds.files import Project
+from birds.reasons import Reason
+from birds.reconcile import rejected_path, restore
+from birds.record import Author, Record, State
+from PIL import ImageOps
+
+
+@pytest.fixture
+def flawed(project: Project, write_images: Callable[..., list[Path]], make_picture: Callable[..., object],
+           jpeg: Callable[..., bytes]) -> Project:  # fmt: skip
+    """Two classes of ten good pictures, and one of each flaw."""
+    good = write_images(project.root, {"loro": 10, "garza": 10})
+    loro = project.images / "loro"
+    (loro / "100 truncated.jpg").write_bytes(good[0].read_bytes()[:900])
+    (loro / "101 page.jpg").write_bytes(b"<html>not found</html>")
+    (loro / "102 small.jpg").write_bytes(jpeg(make_picture(77, (200, 63))))
+    shutil.copy(good[1], loro / "103 copy.jpg")
+    picture = make_picture(78, (320, 240))
+    (loro / "104 shot.jpg").write_bytes(jpeg(picture))
+    (loro / "105 near.jpg").write_bytes(jpeg(ImageOps.mirror(picture).resize((200, 150)), quality=70))
+    shutil.copy(good[2], project.images / "garza" / "100 conflict.jpg")
+    return project
+
+
+AUTOMATIC = {
+    "100 truncated.jpg": Reason.UNREADABLE,
+    "101 page.jpg": Reason.UNREADABLE,
+    "102 small.jpg": Reason.TOO_SMALL,
+    "103 copy.jpg": Reason.EXACT_COPY,
+}
+
+
+def _rejected(project: Project) -> dict[str, Reason | None]:
+    with Record(project) as record:
+        return {file.name: file.reason for file in record.files(State.REJECTED)}
+
+
+def test_auto_rejects_exactly_what_is_beyond_doubt(flawed: Project) -> None:
+    result = clean(flawed.root, auto=True)
+    assert _rejected(flawed) == AUTOMATIC
+    assert result.rejected == {"unreadable": 2, "too_small": 1, "exact_copy": 1}
+    assert result.queued == {"near_duplicate": 2, "label_conflict": 2}
+    assert (result.checked, result.accepted, result.reviewed) == (27, 23, 0)
+
+
+def test_nothing_is_deleted_and_every_rejection_has_its_author(flawed: Project) -> None:
+    before = {path.name: path.read_bytes() for path in flawed.images.glob("*/*")}
+    clean(flawed.root, auto=True)
+    after = {path.name: path.read_bytes() for path in flawed.images.glob("*/*")}
+    with Record(flawed) as record:
+        rejected = record.files(State.REJECTED)
+        assert {file.author for file in rejected} == {Author.AUTO}
+        resting = {file.name: rejected_path(flawed, file).read_bytes() for file in rejected}
+    assert after | resting == before
+    assert set(after) & set(resting) == set()
+
+
+def test_without_auto_everything_waits_for_a_person(flawed: Project) -> None:
+    result = clean(flawed.root)
+    assert _rejected(flawed) == {}
+    assert result.rejected == {}
+    # the copy of a picture is its near-duplicate too
+    assert result.queued == {
+        "unreadable": 2, "too_small": 1, "exact_copy": 1, "near_duplicate": 3, "label_conflict": 2,
+    }  # fmt: skip
+    assert result.accepted == result.checked == 27
+
+
+def test_a_second_auto_finds_nothing_new(flawed: Project) -> None:
+    clean(flawed.root, auto=True)
+    again = clean(flawed.root, auto=True)
+    assert again.rejected == {}
+    assert again.checked == again.accepted == 23
+    assert _rejected(flawed) == AUTOMATIC
+
+
+def test_what_a_person_restored_is_not_rejected_again(flawed: Project) -> None:
+    clean(flawed.root, auto=True)
+    with Record(flawed) as record:
+        for file in record.files(State.REJECTED):
+            restore(flawed, record, file)
+    result = clean(flawed.root, auto=True)
+    assert result.rejected == {}
+    assert _rejected(flawed) == {}
+    assert result.accepted == 27
+
+
+def test_what_an_undo_restored_is_rejected_again(flawed: Project) -> None:
+    clean(flawed.root, auto=True)
+    with Record(flawed) as record:
+        (small,) = [file for file in record.files(State.REJECTED) if file.reason is Reason.TOO_SMALL]
+        restore(flawed, record, small, Author.AUTO)
+    assert clean(flawed.root, auto=True).rejected == {"too_small": 1}
+
+
+def test_what_was_removed_by_hand_counts_as_reviewed(flawed: Project) -> None:
+    clean(flawed.root)
+    (flawed.images / "loro" / "104 shot.jpg").unlink()
+    result = clean(flawed.root)
+    assert result.reviewed == 1
+    assert result.checked == 26
+
+
+def test_missing_pictures_can_be_accepted(flawed: Project) -> None:
+    clean(flawed.root)
+    shutil.rmtree(flawed.images / "garza")
+    with pytest.raises(ProjectError, match="garza"):
+        clean(flawed.root, auto=True)
+    assert _rejected(flawed) == {}
+    assert clean(flawed.root, accept_missing=True).accepted == 16
+
+
+def test_without_images_there_is_nothing_to_clean(tmp_path: Path) -> None:
+    with pytest.raises(ProjectError, match="images") as caught:
+        clean(tmp_path)
+    assert "birds scrape" in caught.value.hint
+    assert list(tmp_path.iterdir()) == []

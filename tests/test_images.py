@@ -1,0 +1,301 @@
+import io
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from birds import images
+from birds.errors import ImageError
+from birds.reasons import Reason
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageChops, ImageOps, ImageStat
+
+Make = Callable[..., Image.Image]
+Jpeg = Callable[..., bytes]
+
+
+def _saved(image: Image.Image, image_format: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, image_format, **options)
+    return buffer.getvalue()
+
+
+def _mean_difference(a: Image.Image, b: Image.Image) -> float:
+    """Mean absolute difference of two RGB images in grey levels of 255."""
+    assert a.size == b.size
+    return sum(ImageStat.Stat(ImageChops.difference(a, b)).mean) / 3
+
+
+def _reason(data: bytes, **options: int) -> Reason:
+    with pytest.raises(ImageError) as caught:
+        images.decode(data, **options)
+    return caught.value.reason
+
+
+def _bits_apart(a: int, b: int) -> int:
+    return (a ^ b).bit_count()
+
+
+@pytest.mark.parametrize("image_format", images.FORMATS)
+def test_a_picture_is_what_its_content_says(make_picture: Make, tmp_path: Path, image_format: str) -> None:
+    picture = make_picture(1)
+    path = tmp_path / "misnamed.txt"
+    path.write_bytes(_saved(picture, image_format))
+    decoded = images.decode(path.read_bytes())
+    assert (decoded.format, decoded.width, decoded.height) == (image_format, 160, 120)
+    assert decoded.image.mode == "RGB"
+    opened = images.open_rgb(path)
+    colours = 30 if image_format == "GIF" else 8  # a GIF has 256 of them
+    assert _mean_difference(opened, picture) < colours
+
+
+@pytest.mark.parametrize("image_format", ["ICO", "PPM", "TGA", "PCX"])
+def test_other_formats_are_not_taken(make_picture: Make, image_format: str) -> None:
+    assert _reason(_saved(make_picture(1), image_format)) is Reason.NOT_AN_IMAGE
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"\xff\xd8\xff", b"<!doctype html><title>404</title>", b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+     b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", b"%!PS-Adobe-3.0 EPSF-3.0\n", bytes(1000)],
+)  # fmt: skip
+def test_pages_and_texts_are_no_pictures(data: bytes) -> None:
+    assert _reason(data) is Reason.NOT_AN_IMAGE
+
+
+@pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"])
+def test_a_truncated_picture_is_unreadable(make_picture: Make, image_format: str) -> None:
+    data = _saved(make_picture(2), image_format)
+    assert _reason(data[: len(data) // 2]) is Reason.UNREADABLE
+
+
+@given(st.binary(max_size=60), st.integers(0, 2000), st.sampled_from(images.FORMATS))
+@settings(deadline=None, max_examples=150)
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+def test_damaged_files_have_a_reason_and_raise_nothing_else(junk: bytes, at: int, image_format: str) -> None:
+    data = _saved(Image.linear_gradient("L").resize((70, 70)).convert("RGB"), image_format)
+    at %= len(data)
+    damaged = data[:at] + junk + data[at + len(junk) :]
+    content = images.inspect(damaged)
+    assert content.sha256 == images.sha256(damaged)
+    assert (content.phash is None) == (content.unreadable is not None)
+
+
+def _png(width: int, height: int) -> bytes:
+    """The head of a PNG of this size, with hardly any pixels behind it."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(999))) + chunk(b"IEND", b"")
+    )
+
+
+@pytest.mark.parametrize("size", [(10_000, 5_001), (30_000, 30_000), (2**31 - 1, 2**31 - 1), (65_501, 1)])
+def test_a_bomb_is_refused_before_its_pixels_are_decoded(size: tuple[int, int]) -> None:
+    assert _reason(_png(*size)) is Reason.TOO_MANY_PIXELS
+
+
+def test_the_limit_of_pixels_can_be_set(make_picture: Make) -> None:
+    data = _saved(make_picture(1), "PNG")
+    assert images.decode(data, max_pixels=160 * 120).width == 160
+    assert _reason(data, max_pixels=160 * 120 - 1) is Reason.TOO_MANY_PIXELS
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_pictures_stand_upright_whatever_their_exif_says(make_picture: Make, jpeg: Jpeg, orientation: int) -> None:
+    upright = make_picture(3)
+    turned = {
+        1: upright,
+        2: upright.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
+        3: upright.transpose(Image.Transpose.ROTATE_180),
+        4: upright.transpose(Image.Transpose.FLIP_TOP_BOTTOM),
+        5: upright.transpose(Image.Transpose.TRANSPOSE),
+        6: upright.transpose(Image.Transpose.ROTATE_90),
+        7: upright.transpose(Image.Transpose.TRANSVERSE),
+        8: upright.transpose(Image.Transpose.ROTATE_270),
+    }[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = jpeg(turned, exif=exif)
+    decoded = images.decode(data)
+    assert (decoded.width, decoded.height) == (160, 120)
+    assert _mean_difference(decoded.image, upright) < 4
+    assert decoded.is_plain_jpeg == (orientation == 1)
+    stored = images.decode(images.as_jpeg(decoded, data))
+    assert stored.is_plain_jpeg  # nothing is left to turn a second time
+    assert _mean_difference(stored.image, upright) < 5
+
+
+@pytest.mark.parametrize("orientation", [0, 9, 65_535])
+def test_an_impossible_orientation_turns_nothing(make_picture: Make, jpeg: Jpeg, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    assert images.decode(jpeg(make_picture(3), exif=exif)).width == 160
+
+
+@pytest.mark.parametrize(
+    ("mode", "image_format"),
+    [("CMYK", "JPEG"), ("CMYK", "TIFF"), ("L", "JPEG"), ("L", "PNG"), ("P", "PNG"), ("P", "GIF"), ("RGBA", "PNG"),
+     ("LA", "PNG"),
+     ("RGBA", "WEBP"), ("1", "PNG"), ("YCbCr", "JPEG"), ("LAB", "TIFF")],
+)  # fmt: skip
+def test_every_mode_becomes_rgb(make_picture: Make, mode: str, image_format: str) -> None:
+    picture = make_picture(4)
+    if mode == "LAB":
+        from PIL import ImageCms
+
+        transform = ImageCms.buildTransform(ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB")
+        source = ImageCms.applyTransform(picture, transform)
+    else:
+        source = picture.convert(mode)
+    decoded = images.decode(_saved(source, image_format))
+    assert decoded.image.mode == "RGB"
+    grey = decoded.image.convert("L").convert("RGB")
+    # all but the black and white one keep the picture's shades
+    assert _mean_difference(grey, picture.convert("L").convert("RGB")) < (128 if mode == "1" else 30)
+
+
+@pytest.mark.parametrize(
+    ("mode", "image_format"), [("I;16", "PNG"), ("I;16", "TIFF"), ("I;16B", "TIFF"), ("I", "TIFF")]
+)
+def test_sixteen_bits_are_scaled_not_cut(mode: str, image_format: str) -> None:
+    ramp = np.tile(np.linspace(0, 65_535, 256, dtype=np.uint16), (64, 1))
+    kind = {"I;16": "<u2", "I;16B": ">u2", "I": "<i4"}[mode]
+    source = Image.frombytes(mode, (256, 64), ramp.astype(kind).tobytes())
+    decoded = np.asarray(images.decode(_saved(source, image_format)).image)
+    assert np.abs(decoded[0, :, 0].astype(int) - np.arange(256)).max() <= 1
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_transparent_parts_are_white(mode: str) -> None:
+    if mode == "P":
+        source, options = Image.new("P", (80, 80), 0), {"transparency": 0}
+        source.putpalette([200, 0, 0] * 256)
+    else:
+        source, options = Image.new(mode, (80, 80), (200, 0) if mode == "LA" else (200, 0, 0, 0)), {}
+    assert images.decode(_saved(source, "PNG", **options)).image.getpixel((40, 40)) == (255, 255, 255)
+
+
+def test_of_an_animation_the_first_frame_counts(make_picture: Make) -> None:
+    first, second = make_picture(5), make_picture(6)
+    data = _saved(first, "WEBP", save_all=True, append_images=[second], lossless=True)
+    assert _mean_difference(images.decode(data).image, first) < 1
+
+
+def test_a_plain_jpeg_is_stored_byte_for_byte(make_picture: Make, jpeg: Jpeg) -> None:
+    data = jpeg(make_picture(1), comment=b"kept")
+    decoded = images.decode(data)
+    assert decoded.is_plain_jpeg
+    assert images.as_jpeg(decoded, data) is data
+
+
+@pytest.mark.parametrize(("mode", "image_format"), [("RGB", "PNG"), ("L", "JPEG"), ("CMYK", "JPEG"), ("RGBA", "WEBP")])
+def test_all_else_is_stored_as_a_plain_jpeg(make_picture: Make, mode: str, image_format: str) -> None:
+    data = _saved(make_picture(1).convert(mode), image_format)
+    decoded = images.decode(data)
+    assert not decoded.is_plain_jpeg
+    stored = images.decode(images.as_jpeg(decoded, data))
+    assert stored.is_plain_jpeg
+    assert _mean_difference(stored.image, decoded.image) < 4
+
+
+def test_a_comment_longer_than_a_jpeg_can_hold_is_dropped(make_picture: Make) -> None:
+    data = _saved(make_picture(1), "GIF", comment=b"x" * 100_000)
+    assert images.decode(images.as_jpeg(images.decode(data), data)).is_plain_jpeg
+
+
+def test_what_is_known_of_a_picture(make_picture: Make) -> None:
+    data = _saved(make_picture(7), "PNG")
+    content = images.inspect(data)
+    assert (content.sha256, content.bytes, content.format) == (images.sha256(data), len(data), "PNG")
+    assert (content.width, content.height, content.unreadable) == (160, 120, None)
+    assert (content.phash, content.mirror_phash) == images.perceptual_hashes(make_picture(7))
+    broken = images.inspect(data[:200])
+    assert (broken.unreadable, broken.phash, broken.bytes) == (Reason.UNREADABLE, None, 200)
+
+
+@given(st.integers(0, 10_000), st.floats(0.4, 2.5), st.integers(60, 95))
+@settings(deadline=None, max_examples=40)
+def test_resized_and_recompressed_copies_are_within_eight_bits(
+    make_picture: Make, jpeg: Jpeg, seed: int, scale: float, quality: int
+) -> None:
+    picture = make_picture(seed)
+    copy = picture.resize((round(160 * scale), round(120 * scale)), Image.Resampling.LANCZOS)
+    copy = images.decode(jpeg(copy, quality=quality)).image
+    upright, mirrored = images.perceptual_hashes(picture)
+    assert _bits_apart(upright, images.perceptual_hashes(copy)[0]) <= 8
+    assert _bits_apart(mirrored, images.perceptual_hashes(ImageOps.mirror(copy))[0]) <= 8
+
+
+@given(st.integers(0, 10_000), st.integers(0, 10_000))
+@settings(deadline=None, max_examples=40)
+def test_different_pictures_are_far_apart(make_picture: Make, one: int, other: int) -> None:
+    if one != other:
+        a, b = images.perceptual_hashes(make_picture(one)), images.perceptual_hashes(make_picture(other))
+        assert min(_bits_apart(x, y) for x in a for y in b) > 8
+
+
+def test_hashes_are_those_of_the_library(make_picture: Make) -> None:
+    import imagehash
+
+    picture = make_picture(8, (400, 300))
+    assert images.perceptual_hashes(picture)[0] == int(str(imagehash.phash(picture)), 16)
+
+
+@pytest.mark.parametrize("resize", images.RESIZES)
+@pytest.mark.parametrize("size", [(300, 200), (200, 300), (64, 64), (1000, 70)])
+def test_prepared_pictures_are_square_and_uint8(make_picture: Make, resize: str, size: tuple[int, int]) -> None:
+    prepared = images.prepare(make_picture(9, size), 112, resize)
+    assert prepared.shape == (112, 112, 3)
+    assert prepared.dtype == np.uint8
+
+
+def test_squish_keeps_all_of_the_picture_and_crop_its_middle() -> None:
+    thirds = Image.new("RGB", (300, 100), "blue")
+    thirds.paste("red", (0, 0, 100, 100))
+    thirds.paste("lime", (200, 0, 300, 100))
+    squished = images.prepare(thirds, 90, "squish")
+    assert [tuple(squished[45, x]) for x in (5, 45, 85)] == [(255, 0, 0), (0, 0, 255), (0, 255, 0)]
+    cropped = images.prepare(thirds, 90, "crop")
+    assert {tuple(cropped[45, x]) for x in (5, 45, 85)} == {(0, 0, 255)}
+
+
+def test_crop_takes_seven_eighths_of_the_shorter_side() -> None:
+    framed = Image.new("RGB", (256, 256), "red")
+    framed.paste("blue", (16, 16, 240, 240))
+    prepared = images.prepare(framed, 224, "crop")
+    assert (prepared == (0, 0, 255)).all()
+
+
+def test_prepare_names_the_ways_it_knows(make_picture: Make) -> None:
+    with pytest.raises(ValueError, match="squish"):
+        images.prepare(make_picture(1), 64, "stretch")
+
+
+def test_a_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
+    (tmp_path / "page.jpg").write_bytes(b"<html>")
+    for name, reason in {"page.jpg": Reason.NOT_AN_IMAGE, "missing.jpg": Reason.UNREADABLE}.items():
+        with pytest.raises(ImageError, match=name) as caught:
+            images.open_rgb(tmp_path / name)
+        assert caught.value.reason is reason
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+def test_hostile_files_have_a_reason_or_become_a_plain_jpeg(real_data: Path) -> None:
+    decoded = 0
+    for path in sorted((real_data / "hostile").iterdir()):
+        data = path.read_bytes()
+        content = images.inspect(data)
+        if content.unreadable:
+            assert content.phash is None, path.name
+            continue
+        stored = images.as_jpeg(images.decode(data), data)
+        assert images.decode(stored).is_plain_jpeg, path.name
+        decoded += 1
+    assert decoded >= 30

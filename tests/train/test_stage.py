@@ -1,0 +1,245 @@
+"""The stage on a real dataset of tiny pictures: runs, determinism, kills, and what cannot work."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from birds.errors import ModelError, ProjectError, TrainError, UsageError, WeightsError
+from birds.files import Project
+from birds.models import architectures
+from birds.models.gate import torchvision
+from birds.models.runs import find_run, list_runs
+from birds.progress import Progress
+from birds.train import train
+from PIL import Image
+from safetensors.torch import save_file
+
+TINY = {"arch": "squeezenet1_1", "size": 32, "batch_size": 8}
+
+
+class Notes(Progress):
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.lines.append(text)
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Random weights of torchvision's names, with another head than any dataset here asks for."""
+    path = tmp_path_factory.mktemp("weights") / "squeezenet.safetensors"
+    torch.manual_seed(0)
+    save_file(torchvision.models.squeezenet1_1(weights=None).half().state_dict(), path)
+    return path
+
+
+def history(root: Path, name: str) -> list[dict[str, str]]:
+    with (root / "runs" / name / "history.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_run_leaves_everything_it_promises(dataset: Path, weights: Path) -> None:
+    result = train(dataset, weights=str(weights), epochs=(2, 2), **TINY)
+    folder = dataset / "runs" / result.run
+    rows = history(dataset, result.run)
+    assert [(row["phase"], row["epoch"]) for row in rows] == [
+        ("head", "1"), ("head", "2"), ("fine_tune", "1"), ("fine_tune", "2")
+    ]  # fmt: skip
+    assert set(rows[0]) == {"phase", "epoch", "train_loss", "valid_loss", "valid_accuracy", "lr"}
+    assert "seconds" in (folder / "timing.csv").read_text().splitlines()[0]
+    assert {path.name for path in (folder / "checkpoints").iterdir()} == {"head.pth", "fine_tune.pth"}
+    with Image.open(folder / "curves.png") as picture:
+        assert picture.width > 400
+    config = json.loads((folder / "config.json").read_text())
+    assert config["classes"] == ["a rayas", "redondo"]
+    assert config["versions"]["torch"]
+    best = min(rows, key=lambda row: float(row["valid_loss"]))
+    assert result.valid_loss == float(best["valid_loss"])
+    assert find_run(Project(dataset)).name == result.run
+
+
+def test_the_same_seed_gives_the_same_history_and_another_seed_another(dataset: Path) -> None:
+    settings = {"weights": "none", "epochs": (2,), **TINY}
+    first, second, other = (train(dataset, seed=seed, fresh=True, **settings).run for seed in (1, 1, 2))
+    read = [(dataset / "runs" / name / "history.csv").read_bytes() for name in (first, second, other)]
+    assert read[0] == read[1] != read[2]
+
+
+def test_from_scratch_skips_the_head_phase_and_says_so(dataset: Path) -> None:
+    notes = Notes()
+    result = train(dataset, weights="none", epochs=(1,), progress=notes, **TINY)
+    assert {row["phase"] for row in history(dataset, result.run)} == {"fine_tune"}
+    assert any("head phase is skipped" in line for line in notes.lines)
+
+
+def test_phase_2_starts_from_the_best_of_phase_1(
+    dataset: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from birds.train import training
+
+    starts: dict[str, dict[str, torch.Tensor]] = {}
+    real = training.fit
+
+    def watched(learner, phase, **rest: object) -> None:
+        starts[phase.name] = {key: value.clone() for key, value in learner.model.state_dict().items()}
+        real(learner, phase, **rest)
+
+    monkeypatch.setattr(training, "fit", watched)
+    result = train(dataset, weights=str(weights), epochs=(3, 1), lr=(3e-1, 1e-3), **TINY)
+    best_head = torch.load(dataset / "runs" / result.run / "checkpoints" / "head.pth", weights_only=True)
+    assert all(torch.equal(value, best_head[key]) for key, value in starts["fine_tune"].items())
+    assert not torch.equal(starts["head"]["head.2.weight"], best_head["head.2.weight"])
+
+
+def test_the_default_architecture_runs_on_weights_in_torch_home(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoints = tmp_path / "torch-home" / "hub" / "checkpoints"
+    checkpoints.mkdir(parents=True)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch-home"))
+    network = torchvision.models.resnext50_32x4d(weights=None)
+    name = torchvision.models.ResNeXt50_32X4D_Weights.DEFAULT.url.rpartition("/")[2]
+    torch.save(network.state_dict(), checkpoints / name)
+    answer = subprocess.run(
+        [sys.executable, "-m", "birds", "train", "--epochs", "1", "--size", "64", "--json"],
+        cwd=dataset, capture_output=True, text=True, timeout=280,
+    )  # fmt: skip
+    assert answer.returncode == 0, answer.stderr
+    result = json.loads(answer.stdout)
+    assert set(result) == {"run", "best_epoch", "valid_loss", "valid_accuracy", "seconds", "images_per_second"}
+    config = json.loads((dataset / "runs" / result["run"] / "config.json").read_text())
+    assert (config["arch"], config["size"], len(config["phases"])) == ("resnext50_32x4d", 64, 2)
+    assert name in answer.stderr
+
+
+def test_weights_that_cannot_be_had_name_the_ways_out(dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "empty"))
+
+    def no_network(*_args: object, **_kwargs: object) -> None:
+        raise OSError("Temporary failure in name resolution")
+
+    monkeypatch.setattr("urllib.request.urlopen", no_network)
+    monkeypatch.setattr("torch.hub.urlopen", no_network)
+    with pytest.raises(WeightsError, match=r"could not be downloaded.*--weights FILE.*--no-pretrained"):
+        train(dataset, **TINY)
+    assert list_runs(Project(dataset)) == [] or not any(run.result for run in list_runs(Project(dataset)))
+
+
+def test_weights_of_another_architecture_are_refused_with_the_first_misfits(dataset: Path, weights: Path) -> None:
+    with pytest.raises(WeightsError, match=r"does not fit resnet18: conv1.weight is missing"):
+        train(dataset, arch="resnet18", weights=str(weights), size=32)
+
+
+def test_a_weights_file_that_would_run_code_is_refused_without_running_it(dataset: Path, tmp_path: Path) -> None:
+    import pickle
+
+    class Payload:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return Path.touch, (tmp_path / "it ran",)  # type: ignore[return-value]
+
+    (tmp_path / "evil.pth").write_bytes(pickle.dumps(Payload()))
+    with pytest.raises(WeightsError, match="cannot be read"):
+        train(dataset, weights=str(tmp_path / "evil.pth"), **TINY)
+    assert not (tmp_path / "it ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"arch": "resnet19"}, r"no architecture 'resnet19'.*resnet1"),
+        ({"epochs": (0,)}, "--epochs is 0"),
+        ({"epochs": (1, 2, 3)}, "--epochs is 1,2,3"),
+        ({"plateau_factor": (0.5,)}, "--plateau-factor is 0.5"),
+        ({"resize": "stretch"}, "no resize 'stretch'"),
+        ({"recipe": "1999"}, "no recipe '1999'"),
+        ({"name": "../up"}, "cannot be the name of a run"),
+        ({"arch": "vit_b_32", "size": 48}, "cannot take pictures of 48 pixels"),
+    ],
+)
+def test_settings_that_cannot_work_say_so(dataset: Path, settings: dict[str, object], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        train(dataset, **({"weights": "none", **TINY} | settings))
+
+
+def test_a_missing_or_poor_dataset_says_so(tmp_path: Path, dataset: Path) -> None:
+    with pytest.raises(ProjectError, match="no dataset"):
+        train(tmp_path / "elsewhere", weights="none", **TINY)
+    for path in (dataset / "dataset" / "train" / "redondo").iterdir():
+        path.unlink()
+    with pytest.raises(ProjectError, match="1 class"):
+        train(dataset, weights="none", **TINY)
+
+
+def test_a_corrupt_picture_is_named(dataset: Path) -> None:
+    (dataset / "dataset" / "train" / "redondo" / "redondo 3.png").write_bytes(b"\x89PNG\r\n\x1a\nbroken")
+    with pytest.raises(Exception, match=r"redondo 3\.png"):
+        train(dataset, weights="none", epochs=(1,), **TINY)
+
+
+def test_a_loss_that_is_no_number_ends_with_an_error(dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("birds.models.learner.make_head", lambda features, classes: Explodes(features, classes))
+    with pytest.raises(TrainError, match="finite loss"):
+        train(dataset, weights="none", epochs=(2,), **TINY)
+    with pytest.raises(ModelError, match="no finished run"):
+        find_run(Project(dataset))
+
+
+class Explodes(torch.nn.Module):
+    def __init__(self, features: int, classes: int) -> None:
+        super().__init__()
+        self.linear = torch.nn.Linear(features, classes)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.linear(x) * float("nan")
+
+
+def test_a_run_killed_in_the_middle_goes_on_to_the_undisturbed_history(dataset: Path, weights: Path) -> None:
+    settings = {"weights": str(weights), "epochs": [3, 4], "patience": [9], "seed": 4, **TINY}
+    undisturbed = train(dataset, name="undisturbed", **settings)
+    code = "import sys, json; from birds.train import train; train(sys.argv[1], name='killed', **json.loads(sys.argv[2]))"
+    process = subprocess.Popen([sys.executable, "-c", code, str(dataset), json.dumps(settings)], stderr=subprocess.DEVNULL)
+    file = dataset / "runs" / "killed" / "history.csv"
+    deadline = time.monotonic() + 120
+    while (not file.exists() or len(file.read_text().splitlines()) < 6) and time.monotonic() < deadline:
+        time.sleep(0.005)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (file.parent / "result.json").exists(), "it was not killed in the middle"
+    notes = Notes()
+    resumed = train(dataset, progress=notes, **settings)
+    assert resumed.run == "killed"
+    assert any("Going on with killed" in line for line in notes.lines)
+    assert file.read_bytes() == (dataset / "runs" / "undisturbed" / "history.csv").read_bytes()
+    assert (resumed.valid_loss, resumed.best_epoch) == (undisturbed.valid_loss, undisturbed.best_epoch)
+
+
+def test_recipe_2024_warns_that_its_plateau_has_no_effect_and_trains(dataset: Path, weights: Path) -> None:
+    notes = Notes()
+    result = train(dataset, weights=str(weights), epochs=(1, 1), recipe="2024", progress=notes, **TINY)
+    assert any("ReduceLROnPlateau has no effect" in line for line in notes.lines)
+    assert {row["phase"] for row in history(dataset, result.run)} == {"head", "fine_tune"}
+
+
+def test_a_run_with_the_same_settings_is_reused_only_when_asked(dataset: Path) -> None:
+    settings = {"weights": "none", "epochs": (1,), **TINY}
+    first = train(dataset, name="first", **settings)
+    assert train(dataset, only_if_changed=True, **settings) == first
+    assert train(dataset, only_if_changed=True, seed=9, **settings).run != "first"
+
+
+@pytest.mark.parametrize("name", ["resnet18", "densenet121", "mobilenet_v3_small", "efficientnet_b0", "shufflenet_v2_x0_5"])
+def test_every_family_is_cut_at_its_last_linear_layer(name: str) -> None:
+    body, features = architectures.make_body(name)
+    body.eval()
+    with torch.no_grad():
+        assert body(torch.zeros(1, 3, 64, 64)).shape == (1, features)
+    published = torchvision.models.get_model(name, weights=None).state_dict()
+    assert set(body.state_dict()) < set(published), "torchvision's own parameter names"
