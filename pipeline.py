@@ -14,14 +14,14 @@ from .progress import SILENT, Progress
 DEMO_TRAINING = {
     "arch": "resnet18",
     "weights": "none",
-    "size": 80,
+    "size": 64,
     "epochs": (25,),
     "patience": (10,),
     "plateau_min_delta": (0.0,),
     "plateau_factor": (1.3,),
     "seed": 1,
 }
-DEMO_PICTURES = 90  # a species
+DEMO_PICTURES = 100  # a species
 
 
 @dataclass(frozen=True)

@@ -52,11 +52,12 @@ def _file(kind: str | None, label: str, seed: int, good: list[bytes], r: Random)
     if kind == "exact_copy":
         return r.choice(good), ".jpg"
     if kind == "near_duplicate":
-        return _encoded(_nearly(Image.open(io.BytesIO(r.choice(good))).convert("RGB"), r), "JPEG", r.randint(55, 80)), ".jpg"
+        return _near_copy(r.choice(good), r), ".jpg"
     if kind == "drawing":
         return _encoded(sketch_bird(label, seed), "PNG"), ".png"
     if kind == "wrong_label":
-        return _encoded(draw_bird(r.choice([other for other in LABELS if other != label]), seed + 5_000), "JPEG"), ".jpg"
+        other = r.choice([other for other in LABELS if other != label])
+        return _encoded(draw_bird(other, seed + 5_000), "JPEG"), ".jpg"
     image = draw_bird(label, seed)
     if kind == "broken":
         data = _encoded(image, "JPEG")
@@ -65,14 +66,17 @@ def _file(kind: str | None, label: str, seed: int, good: list[bytes], r: Random)
     return _encoded(image, image_format), suffix
 
 
-def _nearly(image: Image.Image, r: Random) -> Image.Image:
-    """The same picture a little smaller, or without a thin border."""
+def _near_copy(data: bytes, r: Random) -> bytes:
+    """The same picture compressed again, a little smaller or without a thin border."""
+    image = Image.open(io.BytesIO(data)).convert("RGB")
     if r.random() < 0.5:
         scale = r.uniform(0.6, 0.85)
-        return image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.LANCZOS)
-    cut = r.uniform(0.005, 0.012)
-    x, y = max(1, round(image.width * cut)), max(1, round(image.height * cut))
-    return image.crop((x, y, image.width - x, image.height - y))
+        image = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.LANCZOS)
+    else:
+        cut = r.uniform(0.005, 0.012)
+        x, y = max(1, round(image.width * cut)), max(1, round(image.height * cut))
+        image = image.crop((x, y, image.width - x, image.height - y))
+    return _encoded(image, "JPEG", r.randint(55, 80))
 
 
 def _encoded(image: Image.Image, image_format: str, quality: int = 90) -> bytes:

@@ -46,21 +46,19 @@ def _random(purpose: str, label: str, seed: int) -> Random:
 
 
 def _plumage(r: Random) -> Plumage:
+    """Colours at random from pools that all species share; only where light and dark lie tells them apart."""
     dark, light = r.choice(_DARKS), r.choice(_LIGHTS)
-    base, mark = (dark, light) if r.random() < 0.45 else (light, dark)
-    soft = tinted(r.choice(_LIGHTS), r.uniform(0.85, 1.1)) if base == dark else tinted(base, r.choice((0.82, 1.3)))
-    if r.random() < 0.5:
-        soft = r.choice(_LIGHTS)
-    return Plumage(base, mark, soft, r.choice(_ACCENTS), r.choice(_ACCENTS), r.choice(_IRISES))
+    soft = tinted(light, r.choice((0.82, 1.2)))
+    return Plumage(light, dark, soft, r.choice(_ACCENTS), r.choice(_ACCENTS), r.choice(_IRISES))
 
 
 def _brush(canvas: Image.Image, r: Random, *, is_sketch: bool = False) -> Brush:
     """A brush that places the bird at random: size, position, side it looks to."""
     w, h = canvas.size
-    fill = r.uniform(0.62, 1.0)
+    fill = r.uniform(0.85, 1.05)
     unit = fill * min(w, h) / 2
-    x = w / 2 + r.uniform(-1, 1) * (0.5 * (w - 2 * unit) + 0.06 * w)
-    y = h / 2 + r.uniform(-1, 1) * (0.5 * (h - 2 * unit) + 0.06 * h)
+    x = w / 2 + r.uniform(-1, 1) * (0.5 * (w - 2 * unit) + 0.03 * w)
+    y = h / 2 + r.uniform(-1, 1) * (0.5 * (h - 2 * unit) + 0.03 * h)
     facing = r.choice((-1, 1))
     return Brush(ImageDraw.Draw(canvas), np.array([[facing * unit, 0, x], [0, unit, y]]), is_sketch)
 

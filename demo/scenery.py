@@ -8,7 +8,7 @@ import math
 from random import Random
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFilter
 
 from .brush import Brush, Colour, tinted
 
@@ -23,14 +23,7 @@ _SKIES: tuple[tuple[Colour, Colour], ...] = (  # at the top, at the horizon
 _GROUNDS: tuple[Colour, ...] = (
     (70, 96, 52), (104, 128, 66), (150, 142, 84), (196, 172, 122), (120, 92, 66), (84, 104, 112), (60, 72, 58), (168, 158, 146),
 )  # fmt: skip
-_FLECKS: tuple[Colour, ...] = (
-    (222, 128, 40),
-    (206, 52, 44),
-    (240, 204, 72),
-    (240, 236, 226),
-    (44, 42, 44),
-    (150, 80, 130),
-)
+_CONTRAST = 0.5  # of the background, so that the bird stands out
 
 
 def _jittered(colour: Colour, r: Random, by: int = 18) -> Colour:
@@ -97,15 +90,6 @@ def _trunks(draw: ImageDraw.ImageDraw, size: tuple[int, int], r: Random) -> None
         draw.polygon(bole, fill=tinted(_jittered(colour, r), r.uniform(0.5, 1.1)))
 
 
-def _reeds(draw: ImageDraw.ImageDraw, size: tuple[int, int], r: Random) -> None:
-    w, h = size
-    colour, top = r.choice(_GROUNDS), r.uniform(0, 0.6)
-    for _ in range(r.randint(12, 34)):
-        x, lean = r.uniform(-0.1, 1.1) * w, r.uniform(-0.25, 0.25) * w
-        stem = [(x, h), (x + lean * 0.4, h * (1 + top) / 2), (x + lean, h * (top + r.uniform(0, 0.3)))]
-        draw.line(stem, fill=tinted(_jittered(colour, r), r.uniform(0.6, 1.4)), width=r.randint(1, max(1, w // 18)))
-
-
 def _cliff(draw: ImageDraw.ImageDraw, size: tuple[int, int], r: Random) -> None:
     w, h = size
     colour, edge, side = r.choice(_GROUNDS), r.uniform(0.25, 0.7) * w, r.choice((0, w))
@@ -117,19 +101,19 @@ def _cliff(draw: ImageDraw.ImageDraw, size: tuple[int, int], r: Random) -> None:
 
 
 def background(size: tuple[int, int], r: Random) -> Image.Image:
-    """A blurred landscape of `size` pixels (width, height), RGB."""
+    """A blurred, hazy landscape of `size` pixels (width, height), RGB: out of focus, as behind a bird near the camera."""
     coarse = r.uniform(3, 8)
     small = (max(8, round(size[0] / coarse)), max(8, round(size[1] / coarse)))
     image = _sky(small, r)
     draw = ImageDraw.Draw(image)
-    if r.random() < 0.6:
+    if r.random() < 0.4:
         _clouds(draw, small, r)
-    for layer in r.sample((_ridges, _shore, _foliage, _trunks, _reeds, _cliff), r.choice((0, 1, 1, 2, 2))):
+    for layer in r.sample((_ridges, _shore, _foliage, _trunks, _cliff), r.choice((0, 1, 1))):
         layer(draw, small, r)
-    for _ in range(r.choice((0, 0, 2, 5))):  # flowers, berries, a red roof: bright colour belongs to no species
-        x, y, rad = r.uniform(0, small[0]), r.uniform(0, small[1]), r.uniform(0.02, 0.09) * small[0]
-        draw.ellipse((x - rad, y - rad, x + rad, y + rad), fill=_jittered(r.choice(_FLECKS), r))
-    return image.resize(size, Image.Resampling.BICUBIC)
+    blurred = np.asarray(image.filter(ImageFilter.GaussianBlur(2)), dtype=np.float32)
+    mean = blurred.mean((0, 1), keepdims=True)
+    hazy = Image.fromarray((mean + (blurred - mean) * _CONTRAST).astype(np.uint8))
+    return hazy.resize(size, Image.Resampling.BICUBIC)
 
 
 def branch(b: Brush, y: float, r: Random) -> None:
