@@ -15,10 +15,10 @@ DEMO_TRAINING = {
     "arch": "resnet18",
     "weights": "none",
     "size": 64,
-    "epochs": (25,),
+    "epochs": (30,),
     "patience": (10,),
     "plateau_min_delta": (0.0,),
-    "plateau_factor": (1.3,),
+    "plateau_factor": (1.15,),
     "seed": 1,
 }
 DEMO_PICTURES = 100  # a species
@@ -76,9 +76,9 @@ def run(
     progress.note("2/6 clean")
     cleaned = clean(project, auto=True, progress=progress)
     if review:
-        from .clean.review import review as open_review
+        from .clean.server import review as open_review
 
-        open_review(Project(project), progress=progress)
+        open_review(project, progress=progress)
     progress.note("3/6 split")
     options = {**settings.split, **(split_options or {})}
     parts = split(project, only_if_changed=True, progress=progress, **options)

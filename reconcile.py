@@ -46,14 +46,27 @@ def rejected_path(project: Project, file: PictureFile) -> Path:
     return project.rejected / file.label / file.name
 
 
-def reject(project: Project, record: Record, file: PictureFile, reason: Reason, author: Author) -> None:
-    """Move a file out of ``images/``, first in the record, then on disk. Undone by `restore`."""
+def reject(project: Project, record: Record, file: PictureFile, reason: Reason, author: Author) -> bool:
+    """Move a file out of ``images/``, first in the record, then on disk. Undone by `restore`.
+
+    Returns
+    -------
+    False, and nothing was done, if it was rejected or a person decided about it since `file` was read: the review
+    page holds no lock, and what a person says counts.
+    """
     with record.transaction():
+        now = record.file(file.id)
+        if now is None or now.state is State.REJECTED:
+            return False
+        if author is Author.AUTO and now.author is Author.PERSON and file.author is not Author.PERSON:
+            return False
         record.decide(file, "reject", reason, author)
     source, target = image_path(project, file), rejected_path(project, file)
-    if source.exists() and target.exists():  # left by a record that was lost; it makes room, nothing is deleted
+    # Left by a record that was lost; it makes room, nothing is deleted. In this order: a move made meanwhile is none.
+    if target.exists() and source.exists():
         target.rename(next(p for n in count(1) if not (p := target.with_stem(f"{target.stem}~old{n}")).exists()))
     _move(source, target)
+    return True
 
 
 def restore(project: Project, record: Record, file: PictureFile, author: Author = Author.PERSON) -> None:
@@ -65,8 +78,9 @@ def restore(project: Project, record: Record, file: PictureFile, author: Author 
 
 def _move(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    if source.exists() and not target.exists():
-        source.rename(target)
+    if not target.exists():
+        with suppress(FileNotFoundError):  # gone, or the review page moved it first
+            source.rename(target)
 
 
 def reconcile(project: Project, record: Record, *, accept_missing: bool = False) -> Changes:
@@ -78,10 +92,16 @@ def reconcile(project: Project, record: Record, *, accept_missing: bool = False)
     """
     on_disk = _files_on_disk(project)
     edited = _settle_known(project, record, on_disk)
-    stored = record.files(State.STORED)
+    everything = record.files()
+    stored = [f for f in everything if f.state is State.STORED]
     # The review page holds no lock and may have moved files since: look again before calling one gone or new.
-    gone = [f for f in stored if (f.label, f.name) not in on_disk and not image_path(project, f).exists()]
-    known = {(f.label, f.name) for f in stored}
+    # In this order: what is being restored just now is in one of the two places.
+    gone = [
+        f for f in stored
+        if (f.label, f.name) not in on_disk and not rejected_path(project, f).exists()
+        and not image_path(project, f).exists()
+    ]  # fmt: skip
+    known = {(f.label, f.name) for f in everything}  # a rejected one may be on its way back
     new = {key: path for key, path in on_disk.items() if key not in known and path.exists()}
     moved, added = _place_new(record, new, gone)
     _mark_missing(record, gone, accept_missing=accept_missing)
@@ -133,30 +153,42 @@ def _settle_known(project: Project, record: Record, on_disk: dict[tuple[str, str
     """Settle pending rows and unfinished moves; take over edits in place. Returns the number of edits."""
     edited = 0
     for file in record.files(State.PENDING, State.STORED, State.REJECTED, State.MISSING):
-        path = on_disk.get((file.label, file.name))
-        if path and not path.exists():  # the review page rejected it since we looked
-            del on_disk[file.label, file.name]
-            path, file = None, record.file(file.id) or file  # noqa: PLW2901
-        if file.state is State.PENDING:
-            if path and sha256_of(path) == file.sha256:
-                record.update_file(file.id, state=State.STORED, mtime_ns=path.stat().st_mtime_ns)
-            else:
-                record.forget_file(file.id)
-        elif file.state is State.REJECTED and path:
-            if not rejected_path(project, file).exists() and sha256_of(path) == file.sha256:
-                _move(path, rejected_path(project, file))  # killed between the record and the disk
-                del on_disk[file.label, file.name]
-            else:  # a person put another file of this name here
-                _step_aside(project, record, file)
-        elif file.state is State.STORED and not path and rejected_path(project, file).exists():
-            _move(rejected_path(project, file), image_path(project, file))  # a restore cut short
-            on_disk[file.label, file.name] = image_path(project, file)
-        elif file.state is State.MISSING and path:
-            record.update_file(file.id, state=State.STORED, mtime_ns=None)  # it came back
-            edited += _take_over_edit(record, file, path)
-        elif file.state is State.STORED and path:
-            edited += _take_over_edit(record, file, path)
+        try:
+            edited += _settle(project, record, file, on_disk)
+        except FileNotFoundError:  # the review page moved it this very moment, and has written down where to
+            on_disk.pop((file.label, file.name), None)
     return edited
+
+
+def _settle(project: Project, record: Record, file: PictureFile, on_disk: dict[tuple[str, str], Path]) -> bool:
+    """Settle one file; says whether it was edited in place."""
+    path = on_disk.get((file.label, file.name))
+    # the review page may have moved it since we looked
+    if path and (not path.exists() or file.state is State.REJECTED):
+        file = record.file(file.id) or file
+        if not path.exists():
+            del on_disk[file.label, file.name]
+            path = None
+    if file.state is State.PENDING:
+        if path and sha256_of(path) == file.sha256:
+            record.update_file(file.id, state=State.STORED, mtime_ns=path.stat().st_mtime_ns)
+        else:
+            record.forget_file(file.id)
+    elif file.state is State.REJECTED and path:
+        if not rejected_path(project, file).exists() and sha256_of(path) == file.sha256:
+            _move(path, rejected_path(project, file))  # killed between the record and the disk
+            del on_disk[file.label, file.name]
+        elif path.exists():  # a person put another file of this name here
+            _step_aside(project, record, file)
+    elif file.state is State.STORED and not path and rejected_path(project, file).exists():
+        _move(rejected_path(project, file), image_path(project, file))  # a restore cut short
+        on_disk[file.label, file.name] = image_path(project, file)
+    elif file.state is State.MISSING and path:
+        record.update_file(file.id, state=State.STORED, mtime_ns=None)  # it came back
+        return _take_over_edit(record, file, path)
+    elif file.state is State.STORED and path:
+        return _take_over_edit(record, file, path)
+    return False
 
 
 def _step_aside(project: Project, record: Record, file: PictureFile) -> None:
@@ -167,17 +199,17 @@ def _step_aside(project: Project, record: Record, file: PictureFile) -> None:
     record.update_file(file.id, name=name)
 
 
-def _take_over_edit(record: Record, file: PictureFile, path: Path) -> int:
+def _take_over_edit(record: Record, file: PictureFile, path: Path) -> bool:
     stat = path.stat()
     if stat.st_mtime_ns == file.mtime_ns:
-        return 0
+        return False
     sha256 = sha256_of(path)
     if sha256 == file.sha256:
         record.update_file(file.id, mtime_ns=stat.st_mtime_ns)
-        return 0
+        return False
     picture = record.picture(Content(sha256=sha256, bytes=stat.st_size))
     record.update_file(file.id, sha256=sha256, picture=picture, mtime_ns=stat.st_mtime_ns)
-    return 1
+    return True
 
 
 def _place_new(record: Record, new: dict[tuple[str, str], Path], gone: list[PictureFile]) -> tuple[int, int]:
@@ -220,5 +252,7 @@ def _mark_missing(record: Record, gone: list[PictureFile], *, accept_missing: bo
             )
     with record.transaction():
         for file in gone:
-            record.decide(file, "reject", Reason.BY_HAND, Author.PERSON)
-            record.update_file(file.id, state=State.MISSING)
+            now = record.file(file.id)
+            if now and now.state is State.STORED:  # not rejected on the review page since
+                record.decide(file, "reject", Reason.BY_HAND, Author.PERSON)
+                record.update_file(file.id, state=State.MISSING)

@@ -223,7 +223,12 @@ def _run_split_folders(
         (staging / label).mkdir()
         for number, bundle in enumerate(of_class):
             for file in bundle:
-                files.link_or_copy(image_path(project, file), staging / label / file.name)
+                try:
+                    files.link_or_copy(image_path(project, file), staging / label / file.name)
+                except FileNotFoundError as error:  # the review page holds no lock
+                    raise ProjectError(
+                        f"{image_path(project, file)} was moved or rejected during the split.", "Run birds split again."
+                    ) from error
                 bundle_of[label, file.name] = number
                 files_of[label, file.name] = file
 

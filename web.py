@@ -2,9 +2,9 @@
 
 A local page can be reached by every site open in the same browser (by cross-site requests, or by a name that resolves
 to 127.0.0.1: DNS rebinding) and by every user of the machine. So: a token in the address that is opened, good once,
-changed for a cookie that no script reads; the Host header is one of ours; every change must come from the page itself;
-and a content security policy under which only our own files run or load. The measures are those of OWASP's cheat
-sheet on cross-site request forgery and of the "Fetch metadata" specification of the W3C.
+changed for a cookie that no script reads; the Host header is one of ours; every change must come from the page itself
+and be small; and a content security policy under which only our own files run or load. The measures are those of
+OWASP's cheat sheet on cross-site request forgery and of the "Fetch metadata" specification of the W3C.
 """
 
 import contextlib
@@ -33,6 +33,7 @@ _HEADERS = {
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
 }
+_MAX_BODY_BYTES = 65_536
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
 _STARTING_S = 10
 _STOPPING_S = 5
@@ -42,6 +43,11 @@ class LocalServer:
     """Serves an ASGI app on 127.0.0.1 behind the token, Host, Origin and content security policy checks.
 
     A context manager serves from a background thread; `serve_forever` serves from this one.
+
+    Parameters
+    ----------
+    port : 0 takes a free one.
+    max_body_bytes : requests with a longer body are refused before the app reads any of it.
 
     Attributes
     ----------
@@ -53,7 +59,7 @@ class LocalServer:
     UsageError : the port is taken or is no port.
     """
 
-    def __init__(self, app: "ASGIApp", *, port: int = 0) -> None:
+    def __init__(self, app: "ASGIApp", *, port: int = 0, max_body_bytes: int = _MAX_BODY_BYTES) -> None:
         import uvicorn
 
         try:
@@ -63,7 +69,7 @@ class LocalServer:
                 f"The page cannot be served at port {port}: {error}.", "Leave --port out and a free one is taken."
             ) from error
         self.port = int(self._socket.getsockname()[1])
-        guard = _Guard(app, self.port)
+        guard = _Guard(app, self.port, max_body_bytes)
         self.url = f"http://{_ADDRESS}:{self.port}/?token={guard.token}"
         self._thread: threading.Thread | None = None
         config = uvicorn.Config(
@@ -108,9 +114,10 @@ class LocalServer:
 class _Guard:
     """ASGI middleware: answers for the app whatever the app should not see, and adds the headers to every answer."""
 
-    def __init__(self, app: "ASGIApp", port: int) -> None:
+    def __init__(self, app: "ASGIApp", port: int, max_body_bytes: int) -> None:
         self.token = secrets.token_urlsafe(32)
         self._app = app
+        self._max_body_bytes = max_body_bytes
         self._hosts = {f"{_ADDRESS}:{port}", f"localhost:{port}"}
         self._cookie = f"birds-{port}"  # cookies know no port: two open pages must not share a name
         self._session = secrets.token_urlsafe(32)
@@ -144,7 +151,7 @@ class _Guard:
             is_good = secrets.compare_digest(token.encode(), self.token.encode()) and not self._is_token_used
             if has_cookie or is_good:
                 self._is_token_used = self._is_token_used or is_good
-                return self._welcome(request.url.path)
+                return self._welcome()
         if not has_cookie:
             return _plain_page(
                 HTTPStatus.FORBIDDEN,
@@ -154,12 +161,16 @@ class _Guard:
             )
         if request.method not in _SAFE_METHODS and not self._is_from_the_page(request):
             return _plain_page(HTTPStatus.FORBIDDEN, "Changes are taken from the page itself only.")
+        if "transfer-encoding" in request.headers:  # of unknown length; browsers send none like it
+            return _plain_page(HTTPStatus.LENGTH_REQUIRED, "The length of the request must be said first.")
+        if int(request.headers.get("content-length", "0")) > self._max_body_bytes:  # the server took only digits
+            return _plain_page(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The request is too large.")
         return None
 
-    def _welcome(self, path: str) -> "Response":
+    def _welcome(self) -> "Response":
         # A refresh, not a redirect: where a link in another site (a web terminal, a notebook) was clicked, a browser
         # follows the redirect as that site's request and keeps the SameSite=Strict cookie back.
-        response = _plain_page(HTTPStatus.OK, "One moment…", refresh=path)
+        response = _plain_page(HTTPStatus.OK, "One moment…", refresh="/")  # nowhere else: "//x" is another site
         response.set_cookie(self._cookie, self._session, httponly=True, samesite="strict")
         return response
 
@@ -168,12 +179,10 @@ class _Guard:
         return site == "same-origin" and request.headers.get("origin") == f"http://{request.headers['host']}".lower()
 
 
-def _plain_page(status: HTTPStatus, text: str, *, refresh: str | None = None) -> "Response":
-    from html import escape
-
+def _plain_page(status: HTTPStatus, text: str, *, refresh: str = "") -> "Response":
     from starlette.responses import HTMLResponse
 
-    head = f'<meta http-equiv="refresh" content="0; url={escape(refresh)}">' if refresh is not None else ""
+    head = f'<meta http-equiv="refresh" content="0; url={refresh}">' if refresh else ""
     return HTMLResponse(
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>birds</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'

@@ -2,5 +2,5 @@
 
 from ..lazy import public
 
-__all__ = ["CleanResult", "clean"]
-__getattr__ = public(__name__, {"clean": "stage", "CleanResult": "stage"})
+__all__ = ["CleanResult", "clean", "review"]
+__getattr__ = public(__name__, {"clean": "stage", "CleanResult": "stage", "review": "server"})

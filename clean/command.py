@@ -28,15 +28,15 @@ def clean(
 
     Example: birds clean --auto
     """
-    from ..files import Project
     from .stage import clean as clean_stage
 
     console = Console(as_json=as_json, quiet=quiet)
     result = clean_stage(project, auto=auto, accept_missing=accept_missing, progress=console)
     if not auto:
-        from .review import review
+        from .server import review
 
-        review(Project(project), port=port, open_browser=not no_browser, progress=console)
+        # never quiet: without the address nobody gets in
+        review(project, port=port, open_browser=not no_browser, progress=Console(as_json=as_json))
         result = clean_stage(project, accept_missing=True, progress=console)  # what a person just decided, counted
     rows = [("rejected", reason, n) for reason, n in result.rejected.items()]
     rows += [("waits for a person", reason, n) for reason, n in result.queued.items()]

@@ -57,11 +57,11 @@ class Session:
         with self._lock, Record(self._project) as record:
             file = shown_file(record, file_id)
             if (file.state is State.REJECTED) != is_rejected:
-                if is_rejected:
-                    self._reject(record, file, Reason.BY_HAND, Author.PERSON)
-                else:
+                if not is_rejected:
                     self._restore(record, file, Author.PERSON)
-                self._before.append(file)
+                    self._before.append(file)
+                elif self._reject(record, file, Reason.BY_HAND, Author.PERSON):
+                    self._before.append(file)
             return _outcome(record, file_id)
 
     def undo(self) -> Outcome | None:
@@ -79,9 +79,9 @@ class Session:
             self._before.pop()
             return _outcome(record, before.id)
 
-    def _reject(self, record: Record, file: PictureFile, reason: Reason, author: Author) -> None:
+    def _reject(self, record: Record, file: PictureFile, reason: Reason, author: Author) -> bool:
         self._check_way(file, is_rejected=True)
-        reject(self._project, record, file, reason, author)
+        return reject(self._project, record, file, reason, author)
 
     def _restore(self, record: Record, file: PictureFile, author: Author) -> None:
         self._check_way(file, is_rejected=False)

@@ -53,8 +53,7 @@ def clean(
         rejected: Counter[str] = Counter()
         queued: Counter[str] = Counter()
         for file in stored:
-            if file.id in sure and auto:
-                reject(place, record, file, sure[file.id], Author.AUTO)
+            if file.id in sure and auto and reject(place, record, file, sure[file.id], Author.AUTO):
                 rejected[sure[file.id]] += 1
         left = record.files(State.STORED)
         queued.update(reason for reason in (checks.for_a_person(left) | ({} if auto else sure)).values())

@@ -91,13 +91,13 @@ class Brush:
         """A smooth closed shape through `points` (n, 2)."""
         self.fill(spline(points, is_closed=True), colour)
 
-    def oval(self, x: float, y: float, rx: float, ry: float, colour: Colour, turn: float = 0) -> None:
+    def oval(self, x: float, y: float, rx: float, ry: float, colour: Colour, *, turn: float = 0) -> None:
         """An ellipse around (x, y), turned by `turn` degrees."""
         a = np.linspace(0, 2 * math.pi, 28, endpoint=False)
         self.moved(at=(x, y), turn=turn).fill(np.stack([rx * np.cos(a), ry * np.sin(a)], axis=1), colour)
 
     def limb(self, points: Points, widths: Span, colour: Colour) -> None:
-        """A smooth tapering band along `points` (n, 2), `widths` wide at its first and last: necks, bills, legs, quills."""
+        """A smooth tapering band along `points` (n, 2), `widths` wide at its two ends: necks, bills, legs, quills."""
         c = spline(points)
         along = np.gradient(c, axis=0)
         normal = np.stack([-along[:, 1], along[:, 0]], axis=1) / (np.linalg.norm(along, axis=1, keepdims=True) + 1e-9)

@@ -19,13 +19,11 @@ class Picture:
 
     Attributes
     ----------
-    label : what was searched for.
     data : the file, mostly JPEG.
     dirt : None for a good one, else exact_copy, near_duplicate, drawing, broken or wrong_label.
     """
 
     name: str
-    label: str
     data: bytes
     dirt: str | None = None
 
@@ -44,7 +42,7 @@ def collection(label: str, count: int = 90, seed: int = 0) -> Iterator[Picture]:
         data, suffix = _file(kind, label, seed * 10_000 + number, good, r)
         if kind is None:
             good.append(data)
-        yield Picture(f"{label} {number:03}{suffix}", label, data, kind)
+        yield Picture(f"{label} {number:03}{suffix}", data, kind)
 
 
 def _file(kind: str | None, label: str, seed: int, good: list[bytes], r: Random) -> tuple[bytes, str]:

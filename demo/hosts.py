@@ -32,14 +32,26 @@ class Hosts:
     allow: tuple[str, ...]
     sockets: tuple[socket.socket, ...]
 
+    @property
+    def url(self) -> str:
+        """Address of the search pages, without a path."""
+        return f"http://{self.main}"
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What requests may be addressed to: every host, and ``localhost``."""
+        return frozenset({self.main, f"localhost:{self.main.rpartition(':')[2]}", *self.pictures})
+
 
 def bind(port: int = 0, hosts: int = 60) -> Hosts:
     """A main host and `hosts` picture hosts on `port`, or on any free one.
 
     Raises
     ------
-    UsageError : `port` is taken, or `hosts` is not 1 to 254.
+    UsageError : `port` is taken or is no port, or `hosts` is not 1 to 254.
     """
+    if not 0 <= port <= 65_535:
+        raise UsageError(f"{port} is no port.", "Leave --port out to get a free one.")
     if not 1 <= hosts <= 254:
         raise UsageError(f"A gallery cannot have {hosts} picture hosts.", "Ask for 1 to 254.")
     for _ in range(1 if port else _ATTEMPTS):

@@ -155,7 +155,8 @@ def card(skin: Skin, entry: Entry) -> str:
     lazy = "" if entry.src else f' data-{skin.src}="{escape(entry.thumbnail)}"'
     return (
         f'<div class="{skin.card}" data-{skin.key}="{entry.key}" style="--w:{width};--h:{height}">'
-        f'<a class="{skin.link}" tabindex="0" role="button"><img class="{skin.thumb}" src="{escape(entry.src) or PLACEHOLDER}"{lazy} alt="">'
+        f'<a class="{skin.link}" tabindex="0" role="button">'
+        f'<img class="{skin.thumb}" src="{escape(entry.src) or PLACEHOLDER}"{lazy} alt="">'
         f"<span>{escape(entry.title)}</span><small>{escape(entry.site)}</small></a></div>"
     )
 

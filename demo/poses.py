@@ -56,7 +56,7 @@ def _wing(b: Brush, p: Plumage, lead: Points, trail: Points, *, fingers: int, sp
 
 
 def stork(b: Brush, p: Plumage, r: Random) -> None:
-    """Long straight bill, long neck, long legs; dark flight feathers. Stands, feeds, clatters, or flies outstretched."""
+    """Long straight bill, neck and legs, dark flight feathers. Stands, feeds, clatters, or flies outstretched."""
     if r.random() < 0.2:
         b = b.moved(turn=r.uniform(-20, 20))
         stray_branch(b, r)
@@ -121,7 +121,7 @@ def stork(b: Brush, p: Plumage, r: Random) -> None:
 def vulture(b: Brush, p: Plumage, r: Random) -> None:
     """Broad fingered wings, short tail, small bare head. Soars, or sits hunched with its ruff and hooked bill."""
     if r.random() < 0.68:
-        b = b.moved(turn=r.uniform(-40, 40), stretch=(1, r.uniform(0.7, 1.05)))
+        b = b.moved(turn=r.uniform(-75, 75), stretch=(1, r.uniform(0.7, 1.05)))
         stray_branch(b, r)
         b.blob([(-0.08, 0.22), (-0.2, 0.5), (0.0, 0.56), (0.2, 0.5), (0.08, 0.22)], p.mark)
         sweep = r.uniform(-0.12, 0.1)
@@ -168,9 +168,9 @@ def vulture(b: Brush, p: Plumage, r: Random) -> None:
     b.quills(rear[1:], shoulder[1:], 5, tinted(p.mark, 0.7), across=(0.0, 0.9))
     b.panel(shoulder, rear, p.soft, along=(0, 0.42))
     for i in range(9):
-        b.oval(-0.2 + 0.05 * i, -0.48 + 0.03 * math.sin(2.1 * i), 0.07, 0.1, tinted(p.soft, 1.2), 50 - 12 * i)
+        b.oval(-0.2 + 0.05 * i, -0.48 + 0.03 * math.sin(2.1 * i), 0.07, 0.1, tinted(p.soft, 1.2), turn=50 - 12 * i)
     x, y = neck[-1]
-    b.oval(x + 0.03, y, 0.12, 0.085, p.soft, 15)
+    b.oval(x + 0.03, y, 0.12, 0.085, p.soft, turn=15)
     b.blob(
         [(x + 0.1, y - 0.05), (x + 0.24, y - 0.03), (x + 0.28, y + 0.12), (x + 0.2, y + 0.06), (x + 0.1, y + 0.06)],
         p.bill,
@@ -186,7 +186,7 @@ def _crest(b: Brush, p: Plumage, raised: float) -> None:
         reach = 0.44 * (1 - 0.3 * abs(i / (n - 1) - 0.5) * raised)
         c, s = math.cos(angle), math.sin(angle)
         b.limb([(0, 0), (0.5 * reach * c, 0.5 * reach * s), (0.8 * reach * c, 0.8 * reach * s)], (0.04, 0.11), p.base)
-        b.oval(0.86 * reach * c, 0.86 * reach * s, 0.08, 0.05, p.mark, math.degrees(angle))
+        b.oval(0.86 * reach * c, 0.86 * reach * s, 0.08, 0.05, p.mark, turn=math.degrees(angle))
 
 
 def _barred(b: Brush, p: Plumage, lead: Points, trail: Points, bars: int = 5) -> None:
@@ -247,7 +247,7 @@ def hoopoe(b: Brush, p: Plumage, r: Random) -> None:
 
 
 def owl(b: Brush, p: Plumage, r: Random) -> None:
-    """Upright egg with a round head, ear tufts, two great eyes in discs, streaked breast. Perches, or spreads its wings."""
+    """Upright egg with a round head, ear tufts, great eyes in discs, streaked breast. Perches, or spreads its wings."""
     if r.random() < 0.25:
         stray_branch(b, r)
         span, dip = r.uniform(0.85, 1.0), r.uniform(-15, 22)

@@ -7,7 +7,7 @@ with a newline after every closing bracket and ``=``, ``&``, ``<`` and ``>`` esc
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 Json = str | int | float | bool | list["Json"] | dict[str, "Json"] | None
 
@@ -38,13 +38,6 @@ class Entry:
     def site(self) -> str:
         """The host its page is on."""
         return urlsplit(self.page).hostname or ""
-
-    @property
-    def link(self) -> str:
-        """The ``/imgres`` link that its card gets when the mouse is over it."""
-        width, height = self.size
-        query = {"imgurl": self.full, "imgrefurl": self.page, "docid": self.key[::-1], "tbnid": self.key}
-        return "/imgres?" + urlencode(query | {"w": str(width), "h": str(height)})
 
 
 def dump(value: Json) -> str:

@@ -21,7 +21,8 @@ _SKIES: tuple[tuple[Colour, Colour], ...] = (  # at the top, at the horizon
     ((62, 80, 110), (150, 160, 170)),
 )
 _GROUNDS: tuple[Colour, ...] = (
-    (70, 96, 52), (104, 128, 66), (150, 142, 84), (196, 172, 122), (120, 92, 66), (84, 104, 112), (60, 72, 58), (168, 158, 146),
+    (70, 96, 52), (104, 128, 66), (150, 142, 84), (196, 172, 122),
+    (120, 92, 66), (84, 104, 112), (60, 72, 58), (168, 158, 146),
 )  # fmt: skip
 _CONTRAST = 0.5  # of the background, so that the bird stands out
 
@@ -101,7 +102,7 @@ def _cliff(draw: ImageDraw.ImageDraw, size: tuple[int, int], r: Random) -> None:
 
 
 def background(size: tuple[int, int], r: Random) -> Image.Image:
-    """A blurred, hazy landscape of `size` pixels (width, height), RGB: out of focus, as behind a bird near the camera."""
+    """A hazy landscape of `size` pixels (width, height), RGB, out of focus as behind a bird near the camera."""
     coarse = r.uniform(3, 8)
     small = (max(8, round(size[0] / coarse)), max(8, round(size[1] / coarse)))
     image = _sky(small, r)
@@ -131,9 +132,8 @@ def branch(b: Brush, y: float, r: Random) -> None:
         twig = b.moved(at=(x, x * slope), turn=turn)
         twig.limb([(0, 0), (reach / 2, 0.05), (reach, 0)], (0.05, 0.02), bark)
         for t in np.linspace(0.3, 1, r.randint(0, 5)):
-            twig.oval(
-                reach * t, r.choice((-0.07, 0.07)), 0.11, 0.05, tinted(leaf, r.uniform(0.7, 1.2)), r.uniform(-60, 60)
-            )
+            side, green, tilt = r.choice((-0.07, 0.07)), r.uniform(0.7, 1.2), r.uniform(-60, 60)
+            twig.oval(reach * t, side, 0.11, 0.05, tinted(leaf, green), turn=tilt)
 
 
 def ground(b: Brush, y: float, r: Random) -> None:

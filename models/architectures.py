@@ -1,9 +1,9 @@
 """Every classification network of torchvision, cut into a body and a head.
 
-The body is torchvision's own network, forward pass and parameter names included, its last linear layer taken off (and pooling by
-mean and maximum, where it ended in a mean): a
-batch of pictures in, one feature vector a picture out. So every family is treated alike, weights of torchvision's
-names fit as they are, and features are small enough to keep. The head is new.
+The body is torchvision's own network, forward pass and parameter names included, its last linear layer taken off (and
+pooling by mean and maximum, where it ended in a mean): a batch of pictures in, one feature vector a picture out. So
+every family is treated alike, weights of torchvision's names fit as they are, and features are small enough to keep.
+The head is new.
 """
 
 import difflib

@@ -82,6 +82,7 @@ def find_run(project: Project, name: str | None = None) -> Run:
             if run.result:
                 return run
             raise ModelError(f"The run {name!r} did not end.", "Run `birds train` with the same settings: it goes on.")
-    near = difflib.get_close_matches(name, [run.name for run in finished], n=3, cutoff=0.4)
-    hint = f"Did you mean {', '.join(near)}?" if near else "`birds runs` lists them."
+    known = [run.name for run in finished]
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or known[:3]
+    hint = f"There are {', '.join(near)}; `birds runs` lists all." if near else "Run `birds train` first."
     raise ModelError(f"There is no run {name!r} in {project.runs}.", hint)

@@ -1,17 +1,71 @@
 """What several tests share: drawn pictures, project folders, the real data where it lies beside the checkout."""
 
+import http.client
 import io
+import json
 import os
 import random
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from birds.files import Project
+from birds.web import LocalServer
 from PIL import Image
 
 MakePicture = Callable[..., Image.Image]
 WriteImages = Callable[[Path, Mapping[str, int]], list[Path]]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a local page answered."""
+
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Visitor:
+    """A browser as `url`, the address of a local page, sees it: sends what a page of that address would send."""
+
+    def __init__(self, url: str) -> None:
+        self.origin, _, self.way_in = url.rpartition("/")
+        self.host = self.origin.removeprefix("http://")
+        self.cookie = ""
+
+    def enter(self) -> Answer:
+        """Open the address with its token and keep the cookie."""
+        answer = self.get(f"/{self.way_in}")
+        self.cookie = answer.headers.get("Set-Cookie", "").partition(";")[0]
+        return answer
+
+    def get(self, path: str, **headers: str) -> Answer:
+        return self.ask("GET", path, headers)
+
+    def post(self, path: str, body: Any = None, **headers: str | None) -> Answer:
+        """POST as the page's own script does; a header given as None is left out."""
+        own = {"Origin": self.origin, "Sec-Fetch-Site": "same-origin", **headers}
+        return self.ask("POST", path, {name: value for name, value in own.items() if value is not None}, body)
+
+    def ask(self, method: str, path: str, headers: Mapping[str, str], body: Any = None) -> Answer:
+        connection = http.client.HTTPConnection(self.host, timeout=30)
+        cookie = {"Cookie": self.cookie} if self.cookie else {}
+        try:
+            connection.request(method, path, body=body, headers={**cookie, **headers})
+            answer = connection.getresponse()
+            return Answer(answer.status, answer.headers, answer.read())
+        finally:
+            connection.close()
 
 
 def _make_picture(seed: int, size: tuple[int, int] = (160, 120)) -> Image.Image:
@@ -61,6 +115,18 @@ def jpeg() -> Callable[..., bytes]:
 def write_images() -> WriteImages:
     """``write_images(root, {"label": n})``: n distinct pictures a label under ``root/images``; returns their paths."""
     return _write_images
+
+
+@pytest.fixture(scope="session")
+def visitor() -> Callable[[LocalServer | str], Visitor]:
+    """``visitor(server)``: a `Visitor` of a running local page, or of its address, who has come in already."""
+
+    def come_in(server: LocalServer | str) -> Visitor:
+        one = Visitor(server if isinstance(server, str) else server.url)
+        one.enter()
+        return one
+
+    return come_in
 
 
 @pytest.fixture

@@ -18,15 +18,22 @@ LEAVES = {
     "errors", "reasons", "lazy",
 }  # fmt: skip
 RANK = {
-    "__main__": 0, "cli": 1, "commands": 2, "pipeline": 3, "doctor": 3, "demo": 4, **dict.fromkeys(STAGES, 5), "models": 6,
+    "__main__": 0,
+    "cli": 1,
+    "commands": 2,
+    "pipeline": 3,
+    "doctor": 3,
+    "demo": 4,
+    "models": 6,
+    **dict.fromkeys(STAGES, 5),
     **dict.fromkeys(LEAVES, 7),
-}  # fmt: skip
+}
 OF_THE_COMMAND_LINE = {"console", "config"}
 READ_CONFIG = {"cli", "commands", "pipeline", "console"}
 
 
 def sources() -> list[Path]:
-    return [path for path in [*ROOT.glob("*.py"), *(p for name in PACKAGES for p in (ROOT / name).glob("*.py"))]]
+    return [*ROOT.glob("*.py"), *(path for name in PACKAGES for path in (ROOT / name).glob("*.py"))]
 
 
 def unit_of(path: Path) -> str:
@@ -113,7 +120,8 @@ def test_help_starts_in_under_twice_the_time_of_an_empty_typer_app(tmp_path: Pat
     """The one test with a clock: the best of several turns each, so that a busy machine does not decide it."""
     empty = tmp_path / "empty.py"
     empty.write_text(
-        "import typer\napp = typer.Typer()\n@app.command()\ndef one() -> None: ...\n@app.command()\ndef two() -> None: ...\napp()\n"
+        "import typer\napp = typer.Typer()\n"
+        "@app.command()\ndef one() -> None: ...\n@app.command()\ndef two() -> None: ...\napp()\n"
     )
 
     def seconds(*command: str) -> float:

@@ -10,11 +10,19 @@ from birds.scrape.google_page import block_cause, has_thumbnails, is_thumbnail, 
 
 TODAY = """<script>var m={"a":[1,[0,"k1",["https://encrypted-tbn0.gstatic.com/images?q\\u003dtbn:AND1\\u0026s",183,275]
 ,["https://one.example/stork.jpg?w\\u003d1600\\u0026h\\u003d1067",1067,1600]
-,null,0,"rgb(1,2,3)",null,false,{"2000":[null,"one.example","2MB"],"2003":[null,"x1","https://one.example/page?a\\u003d1","A stork\\u0026nbsp;on a \\"roof\\""]
-}]],"b":[1,[0,"k2",["https://encrypted-tbn0.gstatic.com/images?q\\u003dtbn:AND2",100,100],["https://two.example/b.png",800,600],{"2008":[null,"no page"]}]]};</script>"""
-NESTED = ")]}'\n\n99\n" + json.dumps([["wrb.fr", "HoAMBc", json.dumps(json.loads(
+,null,0,"rgb(1,2,3)",null,false,
+{"2000":[null,"one.example","2MB"],"2003":[null,
+"x1","https://one.example/page?a\\u003d1","A stork\\u0026nbsp;on a \\"roof\\""]
+}]],
+"b":[1,[0,"k2",["https://encrypted-tbn0.gstatic.com/images?q\\u003dtbn:AND2",100,100],
+["https://two.example/b.png",800,600],
+{"2008":[null,"no page"]}]]};</script>"""
+_RECORD = (
     '[["https://encrypted-tbn0.gstatic.com/images?q=tbn:AND3",1,2],["https://three.example/c.jpg?x=1&y=2",300,400],'
-    '{"2003":[null,"id","https://three.example/p","Third"]}]')).replace("=", "\\u003d").replace("&", "\\u0026")]])  # fmt: skip
+    '{"2003":[null,"id","https://three.example/p","Third"]}]'
+)
+_ESCAPED = _RECORD.replace("=", "\\u003d").replace("&", "\\u0026")
+NESTED = ")]}'\n\n99\n" + json.dumps([["wrb.fr", "HoAMBc", _ESCAPED]])
 
 
 def test_height_stands_before_width_and_escapes_are_resolved() -> None:
@@ -61,7 +69,11 @@ def test_thumbnails_are_never_taken_for_pictures() -> None:
         ("https://www.google.com/search?q=x", '<button id="L2AGLb">', Cause.CONSENT),
         ("https://www.google.com/search?q=x", '<a href="/httpservice/retry/enablejs?sei=1">', Cause.JAVASCRIPT_SHELL),
         ("https://www.google.com/search?q=x", "<h1>Please update your browser</h1>", Cause.OUTDATED_BROWSER),
-        ("https://www.google.com/search?q=x", "<p>Your search - xyzzy - did not match any documents.", Cause.NO_RESULTS),
+        (
+            "https://www.google.com/search?q=x",
+            "<p>Your search - xyzzy - did not match any documents.",
+            Cause.NO_RESULTS,
+        ),
         ("https://www.google.com/search?q=x", TODAY, None),
     ],
 )

@@ -48,7 +48,9 @@ def options(gallery: Gallery) -> dict[str, object]:
     return {"google_url": gallery.url, "allow_hosts": gallery.allow_hosts}
 
 
-def test_batches_that_come_only_by_scrolling_are_found_and_stored_with_provenance(tmp_path: Path, gallery: Gallery) -> None:
+def test_batches_that_come_only_by_scrolling_are_found_and_stored_with_provenance(
+    tmp_path: Path, gallery: Gallery
+) -> None:
     (result,) = scrape(tmp_path, species=["CIGUENA"], **options(gallery)).species
     assert (result.label, result.query, result.found, result.stored) == ("cigüeña", "white stork bird", 45, 45)
     assert result.strategies["inline"] < 45
@@ -89,7 +91,9 @@ def test_every_refusal_has_its_reason_and_a_second_run_repeats_nothing(tmp_path:
             assert (picture.format, picture.mode) == ("JPEG", "RGB")
 
 
-def test_the_limit_takes_the_first_in_rank_order_and_a_higher_one_adds_the_rest(tmp_path: Path, gallery: Gallery) -> None:
+def test_the_limit_takes_the_first_in_rank_order_and_a_higher_one_adds_the_rest(
+    tmp_path: Path, gallery: Gallery
+) -> None:
     scrape(tmp_path, species=["cigüeña"], limit=5, **options(gallery))
     with Record(Project(tmp_path)) as record:
         assert sorted(file.provenance.position or 0 for file in record.files()) == [1, 2, 3, 4, 5]
@@ -219,7 +223,9 @@ def test_a_scrape_killed_in_the_middle_goes_on_to_the_same_set(tmp_path: Path, s
         arrived = len(list((killed / "images").glob("*/*.jpg")))
         assert 5 <= arrived < 45
         scrape(killed, species=["cigüeña"], **options(gallery))
-    names = [sorted(path.name for path in (folder / "images" / "cigüeña").iterdir()) for folder in (undisturbed, killed)]
+    names = [
+        sorted(path.name for path in (folder / "images" / "cigüeña").iterdir()) for folder in (undisturbed, killed)
+    ]
     assert names[0] == names[1]
     with Record(Project(killed)) as record:
         assert len(record.files(State.STORED)) == len(record.files()) == 45

@@ -80,9 +80,7 @@ def test_from_scratch_skips_the_head_phase_and_says_so(dataset: Path) -> None:
     assert any("head phase is skipped" in line for line in notes.lines)
 
 
-def test_phase_2_starts_from_the_best_of_phase_1(
-    dataset: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_phase_2_starts_from_the_best_of_phase_1(dataset: Path, weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from birds.train import training
 
     starts: dict[str, dict[str, torch.Tensor]] = {}
@@ -108,10 +106,8 @@ def test_the_default_architecture_runs_on_weights_in_torch_home(
     network = torchvision.models.resnext50_32x4d(weights=None)
     name = torchvision.models.ResNeXt50_32X4D_Weights.DEFAULT.url.rpartition("/")[2]
     torch.save(network.state_dict(), checkpoints / name)
-    answer = subprocess.run(
-        [sys.executable, "-m", "birds", "train", "--epochs", "1", "--size", "64", "--json"],
-        cwd=dataset, capture_output=True, text=True, timeout=280,
-    )  # fmt: skip
+    command = [sys.executable, "-m", "birds", "train", "--epochs", "1", "--size", "64", "--json"]
+    answer = subprocess.run(command, cwd=dataset, capture_output=True, text=True, timeout=280, check=False)
     assert answer.returncode == 0, answer.stderr
     result = json.loads(answer.stdout)
     assert set(result) == {"run", "best_epoch", "valid_loss", "valid_accuracy", "seconds", "images_per_second"}
@@ -120,7 +116,9 @@ def test_the_default_architecture_runs_on_weights_in_torch_home(
     assert name in answer.stderr
 
 
-def test_weights_that_cannot_be_had_name_the_ways_out(dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_that_cannot_be_had_name_the_ways_out(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "empty"))
 
     def no_network(*_args: object, **_kwargs: object) -> None:
@@ -185,7 +183,7 @@ def test_a_corrupt_picture_is_named(dataset: Path) -> None:
 
 
 def test_a_loss_that_is_no_number_ends_with_an_error(dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("birds.models.learner.make_head", lambda features, classes: Explodes(features, classes))
+    monkeypatch.setattr("birds.models.learner.make_head", Explodes)
     with pytest.raises(TrainError, match="finite loss"):
         train(dataset, weights="none", epochs=(2,), **TINY)
     with pytest.raises(ModelError, match="no finished run"):
@@ -204,8 +202,12 @@ class Explodes(torch.nn.Module):
 def test_a_run_killed_in_the_middle_goes_on_to_the_undisturbed_history(dataset: Path, weights: Path) -> None:
     settings = {"weights": str(weights), "epochs": [3, 4], "patience": [9], "seed": 4, **TINY}
     undisturbed = train(dataset, name="undisturbed", **settings)
-    code = "import sys, json; from birds.train import train; train(sys.argv[1], name='killed', **json.loads(sys.argv[2]))"
-    process = subprocess.Popen([sys.executable, "-c", code, str(dataset), json.dumps(settings)], stderr=subprocess.DEVNULL)
+    code = (
+        "import sys, json; from birds.train import train; train(sys.argv[1], name='killed', **json.loads(sys.argv[2]))"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(dataset), json.dumps(settings)], stderr=subprocess.DEVNULL
+    )
     file = dataset / "runs" / "killed" / "history.csv"
     deadline = time.monotonic() + 120
     while (not file.exists() or len(file.read_text().splitlines()) < 6) and time.monotonic() < deadline:
@@ -235,7 +237,9 @@ def test_a_run_with_the_same_settings_is_reused_only_when_asked(dataset: Path) -
     assert train(dataset, only_if_changed=True, seed=9, **settings).run != "first"
 
 
-@pytest.mark.parametrize("name", ["resnet18", "densenet121", "mobilenet_v3_small", "efficientnet_b0", "shufflenet_v2_x0_5"])
+@pytest.mark.parametrize(
+    "name", ["resnet18", "densenet121", "mobilenet_v3_small", "efficientnet_b0", "shufflenet_v2_x0_5"]
+)
 def test_every_family_is_cut_at_its_last_linear_layer(name: str) -> None:
     body, features = architectures.make_body(name)
     body.eval()

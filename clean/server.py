@@ -10,9 +10,10 @@ import threading
 import webbrowser
 from collections.abc import Callable
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import BirdsError, ImageError, UsageError
+from ..errors import BirdsError, ImageError, ProjectError, UsageError
 from ..files import Project
 from ..progress import SILENT, Progress
 from ..record import PictureFile, Record
@@ -33,7 +34,7 @@ _MEDIA_TYPES = {
 _A_YEAR = "private, max-age=31536000, immutable"  # the address of a thumbnail names its content
 
 
-def review(project: Project, *, port: int = 0, open_browser: bool = True, progress: Progress = SILENT) -> int:
+def review(project: Path, *, port: int = 0, open_browser: bool = True, progress: Progress = SILENT) -> int:
     """Serve the review page until Ctrl-C or its button 'Done'.
 
     Returns
@@ -42,10 +43,17 @@ def review(project: Project, *, port: int = 0, open_browser: bool = True, progre
 
     Raises
     ------
+    ProjectError : there is nothing to review: `clean` found no pictures here, or was not run yet.
     UsageError : the port is taken.
     """
-    session = Session(project)
-    server = LocalServer(review_app(project, session), port=port)
+    place = Project(Path(project))
+    if not _has_pictures(place):
+        raise ProjectError(
+            f"The project {place.root.resolve()} has no pictures to review yet.",
+            "Run `birds scrape`, or put one folder of pictures for each class into images/, then run `birds clean`.",
+        )
+    session = Session(place)
+    server = LocalServer(review_app(place, session), port=port)
     session.when_done = server.stop
     progress.note(f"Review page: {server.url}")
     progress.note("End with its button 'Done' or with Ctrl-C: every decision is stored the moment it is made.")
@@ -53,6 +61,18 @@ def review(project: Project, *, port: int = 0, open_browser: bool = True, progre
         threading.Thread(target=webbrowser.open, args=(server.url,), daemon=True).start()
     server.serve_forever()
     return session.decided
+
+
+def _has_pictures(project: Project) -> bool:
+    if not project.record.is_file():  # opening it would make it
+        return False
+    with Record(project) as record:
+        return any(record.counts(state) for state in SHOWN)
+
+
+def _number(file_id: str) -> int:
+    """The id in an address; where that is none, 0, which no file has."""
+    return int(file_id) if re.fullmatch("[0-9]{1,18}", file_id) else 0  # SQLite's integers end at 19 digits
 
 
 def _in_counting_order(file: PictureFile) -> list[tuple[int, str]]:
@@ -80,13 +100,16 @@ def class_view(record: Record, session: Session, label: str | None) -> page.Clas
 def review_app(project: Project, session: Session | None = None) -> "ASGIApp":
     """The page and its routes. It checks nobody: serve it with `web.LocalServer`."""
     from fasthtml.core import FastHTML
+    from starlette.requests import Request
     from starlette.responses import HTMLResponse, JSONResponse, Response
 
     session = session or Session(project)
     # FastHTML's own headers load scripts from elsewhere, and without a secret it writes .sesskey where it stands
     app = FastHTML(default_hdrs=False, sess_cls=None, secret_key=secrets.token_hex(), canonical=False)
 
-    def show(label: str | None = None) -> HTMLResponse:
+    def show(request: Request) -> HTMLResponse:
+        # not FastHTML's `label: str`: it takes a cookie of that name first, and cookies of any local server come here
+        label = request.query_params.get("label")
         with Record(project) as record:
             view = class_view(record, session, label)
         if view is None:
@@ -99,10 +122,10 @@ def review_app(project: Project, session: Session | None = None) -> "ASGIApp":
         content = files(__package__).joinpath("static", name).read_bytes()
         return Response(content, media_type=_MEDIA_TYPES[name], headers={"Cache-Control": "no-cache"})
 
-    def picture(file_id: int, render: Callable[[Project, PictureFile], bytes], cache: str) -> Response:
+    def picture(file_id: str, render: Callable[[Project, PictureFile], bytes], cache: str) -> Response:
         try:
             with Record(project) as record:
-                file = shown_file(record, file_id)
+                file = shown_file(record, _number(file_id))
             return Response(render(project, file), media_type="image/jpeg", headers={"Cache-Control": cache})
         except UsageError:
             return Response(status_code=404)
@@ -110,24 +133,29 @@ def review_app(project: Project, session: Session | None = None) -> "ASGIApp":
             placeholder = static("unreadable.svg").body
             return Response(placeholder, status_code=404, media_type="image/svg+xml")
 
-    def thumbnail(file_id: int) -> Response:
+    def thumbnail(file_id: str) -> Response:
         return picture(file_id, thumbnails.thumbnail, _A_YEAR)
 
-    def large(file_id: int) -> Response:
+    def large(file_id: str) -> Response:
         return picture(file_id, thumbnails.large, "no-store")
 
     def change(decide: Callable[[], Outcome | None], *, is_undo: bool = False) -> JSONResponse:
         try:
             outcome = decide()
         except BirdsError as error:
-            return JSONResponse({"error": error.as_json()}, status_code=404 if isinstance(error, UsageError) else 409)
+            return JSONResponse(error.as_json(), status_code=404 if isinstance(error, UsageError) else 409)
+        except OSError as error:
+            problem = ProjectError(
+                f"The picture cannot be moved: {error.strerror}.", "Look at the disk, then run birds clean again."
+            )
+            return JSONResponse(problem.as_json(), status_code=409)
         return JSONResponse(page.answer(outcome, session.decided, is_undo=is_undo))
 
-    def post_reject(file_id: int) -> JSONResponse:
-        return change(lambda: session.decide(file_id, is_rejected=True))
+    def post_reject(file_id: str) -> JSONResponse:
+        return change(lambda: session.decide(_number(file_id), is_rejected=True))
 
-    def post_restore(file_id: int) -> JSONResponse:
-        return change(lambda: session.decide(file_id, is_rejected=False))
+    def post_restore(file_id: str) -> JSONResponse:
+        return change(lambda: session.decide(_number(file_id), is_rejected=False))
 
     def post_undo() -> JSONResponse:
         return change(session.undo, is_undo=True)
@@ -138,10 +166,10 @@ def review_app(project: Project, session: Session | None = None) -> "ASGIApp":
 
     app.get("/")(show)
     app.get("/static/{name}")(static)
-    app.get("/thumbnail/{file_id:int}")(thumbnail)
-    app.get("/picture/{file_id:int}")(large)
-    app.post("/reject/{file_id:int}")(post_reject)
-    app.post("/restore/{file_id:int}")(post_restore)
+    app.get("/thumbnail/{file_id}")(thumbnail)
+    app.get("/picture/{file_id}")(large)
+    app.post("/reject/{file_id}")(post_reject)
+    app.post("/restore/{file_id}")(post_restore)
     app.post("/undo")(post_undo)
     app.post("/done")(post_done)
     return app  # type: ignore[no-any-return]
