@@ -21,7 +21,7 @@ DEMO_TRAINING = {
     "plateau_factor": (1.15,),
     "seed": 1,
 }
-DEMO_PICTURES = 100  # a species
+DEMO_PICTURES = 100  # a species; the gallery has some more, since a few are copies or broken
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def demo(folder: Path, *, progress: Progress = SILENT) -> PipelineResult:
     from .demo.gallery import Gallery
     from .models.prediction import predict
 
-    with Gallery(per_label=DEMO_PICTURES) as gallery:
+    with Gallery(per_label=DEMO_PICTURES + 10) as gallery:
         progress.note(f"The gallery answers at {gallery.url}; the browser searches it as it would Google Images.")
         result = run(
             folder,

@@ -4,9 +4,12 @@ An existing Chrome or Chromium with its driver is used as found on PATH; only wi
 which may download both. Its statistics are turned off.
 """
 
+import ctypes
 import os
 import shutil
-from collections.abc import Iterator
+import signal
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +27,7 @@ _MAC_BROWSERS = (
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
 )
 _ARGUMENTS = (
+    "--remote-debugging-pipe",  # a browser whose driver is gone ends too, even after kill -9
     "--window-size=1280,1024",
     "--lang=en",
     "--disable-gpu",
@@ -76,7 +80,8 @@ def open_browser(profile: Path, *, headed: bool = False, progress: Progress = SI
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"performance": "ALL"})  # answers to XHR are read from there
     os.environ["SE_AVOID_STATS"] = "true"
-    service = webdriver.ChromeService(executable_path=paths.driver, log_output=os.devnull)
+    die_with_us = {"preexec_fn": _end_with_parent()} if sys.platform == "linux" else {}
+    service = webdriver.ChromeService(executable_path=paths.driver, log_output=os.devnull, popen_kw=die_with_us)
     try:
         driver = webdriver.Chrome(options=options, service=service)
     except (WebDriverException, OSError) as error:
@@ -88,3 +93,15 @@ def open_browser(profile: Path, *, headed: bool = False, progress: Progress = SI
         yield driver
     finally:
         driver.quit()
+        shutil.rmtree(profile, ignore_errors=True)
+
+
+def _end_with_parent() -> Callable[[], None]:
+    """What the driver's process does before it becomes chromedriver: ask the kernel to end it when we are gone."""
+    prctl = ctypes.CDLL(None).prctl  # looked up before the fork
+    set_parent_death_signal = 1  # PR_SET_PDEATHSIG, linux/prctl.h
+
+    def ask() -> None:
+        prctl(set_parent_death_signal, signal.SIGKILL)
+
+    return ask

@@ -22,6 +22,7 @@ _PAGE = re.compile(r'"2003"\s*:\s*\[\s*null\s*,\s*"[^"]*"\s*,\s*"(https?://[^"\s
 _THUMBNAIL_HOSTS = ("encrypted-tbn", "gstatic")
 
 _BLOCK_MARKS = (
+    (Cause.NETWORK, re.compile(r'id="main-frame-error"|class="neterror"')),  # Chromium's own error page
     (Cause.CAPTCHA, re.compile(r'id=["\']?captcha-form|class=["\'][^"\']*g-recaptcha|unusual traffic', re.IGNORECASE)),
     (Cause.CONSENT, re.compile(r'id=["\']?(?:L2AGLb|W0wltc)\b|action=["\']https://consent\.', re.IGNORECASE)),
     (Cause.OUTDATED_BROWSER, re.compile(r"update your browser|browser is(?: no longer|n.t) supported", re.IGNORECASE)),

@@ -6,6 +6,7 @@ const byId = (id) => document.getElementById(id);
 const cards = [...document.querySelectorAll(".card")];
 const viewer = byId("viewer");
 const help = byId("help");
+const BY_KEY = "#by-key"; // the keyboard led to this class. No element's id: browsers take the focus from the page there
 let current = 0; // the card that Tab and the keys go to
 let underWay = Promise.resolve(); // changes go one after the other: two quick clicks are two changes
 let isOver = false;
@@ -124,7 +125,7 @@ function move(key) {
 
 function go(rel) {
   const link = document.querySelector(`a.step[rel=${rel}]`);
-  if (link) location.href = `${link.href}#pictures`; // the mark says that the keyboard came here: see the end
+  if (link) location.href = `${link.href}${BY_KEY}`;
   else say(rel === "next" ? "This is the last class." : "This is the first class.");
 }
 
@@ -141,6 +142,7 @@ function fillViewer() {
   picture.alt = name;
   picture.hidden = false;
   viewer.dataset.state = card.dataset.state;
+  viewer.dataset.index = current;
   byId("viewer-caption").textContent = parts.filter(Boolean).join(" · ");
   byId("viewer-toggle").textContent = isRejected ? "Bring back" : "Reject";
   byId("viewer-previous").disabled = current === 0;
@@ -153,7 +155,8 @@ function openViewer(index) {
   viewer.showModal();
 }
 
-viewer.addEventListener("close", () => focusCard(current));
+// not `current`: the browser has just given the focus back to the picture the viewer was opened from
+viewer.addEventListener("close", () => focusCard(Number(viewer.dataset.index)));
 for (const dialog of [viewer, help]) {
   dialog.addEventListener("click", (event) => {
     if (event.target === dialog) dialog.close(); // the backdrop
@@ -216,4 +219,4 @@ byId("viewer-toggle")?.addEventListener("click", () => toggle(cards[current]));
 byId("viewer-close")?.addEventListener("click", () => viewer.close());
 
 document.querySelector(".classes [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
-if (location.hash === "#pictures") focusCard(0);
+if (location.hash === BY_KEY) focusCard(0);

@@ -66,7 +66,7 @@ def test_pictures_are_rgb_of_varied_or_given_size(pictures: Pictures) -> None:
 
 
 def test_colour_alone_tells_the_species_apart_badly(pictures: Pictures) -> None:
-    """Half a linear model's chance at photographs of real species: a network has to look at shapes."""
+    """About 0.3 was measured, where guessing gives 0.17: a network has to look at shapes."""
     histograms = []
     for _, picture in pictures:
         red, green, blue = (np.asarray(picture).reshape(-1, 3) // 32).T.astype(int)
