@@ -247,6 +247,11 @@ class Record:
         ).fetchone()  # fmt: skip
         return int(row["id"])
 
+    def has_name(self, label: str, name: str) -> bool:
+        """Whether a file of `label`, whatever its state, is called `name`."""
+        query = "SELECT 1 FROM files WHERE label = ? AND name = ?"
+        return self._db.execute(query, (label, name)).fetchone() is not None
+
     def knows(self, label: str, original_sha256: str) -> bool:
         """Whether a picture with this original content was ever a file of `label`, rejected or not."""
         query = "SELECT 1 FROM files f JOIN pictures p ON p.id = f.picture WHERE f.label = ? AND p.sha256 = ?"

@@ -88,7 +88,8 @@ def split(
 
     Raises
     ------
-    ProjectError : no pictures, one class only, or a class too small for a picture in every part.
+    ProjectError : no pictures, one class only, a class too small for a picture in every part, or a ``dataset/`` that
+        another tool made.
     """
     shares = parse_ratio(ratio)
     place = Project(Path(project))
@@ -97,6 +98,7 @@ def split(
             f"There is no folder {place.images}.",
             "Run `birds scrape`, or put one folder of pictures for each class there.",
         )
+    _refuse_to_replace_a_foreign_dataset(place)
     with place.locked("split"), Record(place) as record:
         reconcile(place, record, accept_missing=accept_missing)
         stored = inspect_stored(place, record, progress)
@@ -154,6 +156,15 @@ def _current_split(project: Project) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return document if isinstance(document, dict) and document.get("format_version") == FORMAT_VERSION else {}
+
+
+def _refuse_to_replace_a_foreign_dataset(project: Project) -> None:
+    """It may hold the only copies: split-folders moves files where it is told to."""
+    if project.dataset.is_dir() and any(project.dataset.iterdir()) and not (project.dataset / "split.json").exists():
+        raise ProjectError(
+            f"{project.dataset} was not made by `birds split`, so it is not replaced.",
+            "Move it away (or train on it as it is: `birds train` takes it).",
+        )
 
 
 def _left_out(stored: Sequence[PictureFile], pairs: Iterable[tuple[PictureFile, PictureFile]]) -> dict[int, Reason]:

@@ -202,6 +202,8 @@ def _store(project: Project, record: Record, label: str, done: Download, provena
     if record.knows(label, content.sha256):
         return Reason.EXACT_COPY
     name = f"{content.sha256[:16]}.jpg"  # the same picture always gets the same name, whatever run stores it
+    if record.has_name(label, name):  # a person edited that file in place: it is another picture now
+        name = f"{content.sha256}.jpg"
     path = project.images / label / name
     with record.transaction():
         picture = record.picture(content)

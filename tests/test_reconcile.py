@@ -320,6 +320,91 @@ def test_the_review_page_may_reject_and_restore_while_we_look(
     assert parrots[1].exists()
 
 
+def test_what_is_rejected_this_very_moment_is_neither_an_error_nor_an_edit(
+    project: Project, record: Record, parrots: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_over = reconciling._take_over_edit
+
+    def overtaken(beside: Record, file: PictureFile, path: Path) -> bool:
+        reject(project, beside, file, Reason.BY_HAND, Author.PERSON)
+        return take_over(beside, file, path)
+
+    monkeypatch.setattr(reconciling, "_take_over_edit", overtaken)
+    assert reconcile(project, record) == Changes()
+    assert record.counts(State.REJECTED) == {"loro": 10}
+    assert len(list((project.rejected / "loro").iterdir())) == 10
+
+
+def test_what_is_being_restored_is_not_gone(
+    project: Project, record: Record, parrots: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = record.files()[0]
+    reject(project, record, file, Reason.BY_HAND, Author.PERSON)
+    settle = reconciling._settle_known
+
+    def overtaken(*arguments: object) -> int:
+        edited = settle(*arguments)  # type: ignore[arg-type]
+        record.decide(file, "accept", Reason.BY_HAND, Author.PERSON)  # the file follows in a moment
+        return edited
+
+    monkeypatch.setattr(reconciling, "_settle_known", overtaken)
+    assert reconcile(project, record) == Changes()
+    monkeypatch.undo()
+    assert reconcile(project, record) == Changes()
+    assert record.counts() == {"loro": 10}
+    assert parrots[0].exists()
+
+
+def test_what_comes_back_after_we_looked_is_not_new(
+    project: Project, record: Record, parrots: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = record.files()[0]
+    settle, read = reconciling._settle_known, record.files
+
+    def overtaken(*arguments: object) -> int:
+        edited = settle(*arguments)  # type: ignore[arg-type]
+        reject(project, record, file, Reason.BY_HAND, Author.PERSON)
+        monkeypatch.setattr(record, "files", back_again)
+        return edited
+
+    def back_again(*states: State) -> list[PictureFile]:
+        found = read(*states)
+        with Record(project) as beside:
+            restore(project, beside, file)
+        return found
+
+    monkeypatch.setattr(reconciling, "_settle_known", overtaken)
+    assert reconcile(project, record) == Changes()
+    monkeypatch.undo()
+    assert record.counts() == {"loro": 10}
+
+
+def test_what_was_rejected_after_it_seemed_gone_stays_rejected(
+    project: Project, record: Record, parrots: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, content = record.files()[0], parrots[0].read_bytes()
+    parrots[0].unlink()
+    place = reconciling._place_new
+
+    def overtaken(*arguments: object) -> tuple[int, int]:
+        parrots[0].write_bytes(content)
+        reject(project, record, file, Reason.BY_HAND, Author.PERSON)
+        return place(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(reconciling, "_place_new", overtaken)
+    reconcile(project, record)
+    assert record.counts(State.REJECTED) == {"loro": 1}
+    assert record.counts(State.MISSING) == {}
+
+
+def test_a_second_rejection_says_that_nothing_was_done(project: Project, record: Record, parrots: list[Path]) -> None:
+    file = record.files()[0]
+    assert reject(project, record, file, Reason.BY_HAND, Author.PERSON)
+    assert not reject(project, record, file, Reason.TOO_SMALL, Author.AUTO)
+    (rejected,) = record.files(State.REJECTED)
+    assert (rejected.reason, rejected.author) == (Reason.BY_HAND, Author.PERSON)
+
+
 def test_reading_pictures_keeps_no_writer_waiting(
     project: Project, record: Record, write_images: Callable[..., list[Path]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -482,3 +482,14 @@ def test_the_notebooks_pictures_are_split_as_in_the_notebook(real_data: Path, tm
     assert grouped.groups > 0
     assert not {"alimoche/alimoche99.jpg", "buitre leonado/buitre leonado39.jpg"} & set(_parts(tmp_path))
     assert len(_parts(tmp_path)) + sum(grouped.left_out.values()) == 732
+
+
+def test_a_dataset_that_birds_did_not_make_is_not_replaced(project: Project, write_images: WriteImages) -> None:
+    """It may hold the only copies: split-folders can move files instead of copying them."""
+    write_images(project.root, {"garza": 10, "loro": 10})
+    precious = project.dataset / "train" / "garza" / "only copy.jpg"
+    precious.parent.mkdir(parents=True)
+    precious.write_bytes(b"mine")
+    with pytest.raises(ProjectError, match="not made by `birds split`"):
+        split(project.root)
+    assert precious.read_bytes() == b"mine"

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from birds import split as split_module
 from birds.clean import clean, stage
 from birds.clean.session import Session
 from birds.errors import ProjectError, UsageError
@@ -139,6 +140,26 @@ def test_what_a_person_rejects_while_the_automatic_checks_run_is_the_persons(
     assert (small.reason, small.author) == (Reason.BY_HAND, Author.PERSON)
 
 
+def test_a_picture_rejected_during_the_split_is_a_clear_error_and_the_next_split_works(
+    project: Project, write_images: Callable[..., list[Path]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_images(project.root, {"loro": 10, "garza": 10})
+    clean(project.root)
+    check_sizes = split_module._check_sizes
+
+    def overtaken(*arguments: object) -> None:
+        Session(project).decide(_file(project).id, is_rejected=True)
+        check_sizes(*arguments)
+
+    monkeypatch.setattr(split_module, "_check_sizes", overtaken)
+    with pytest.raises(ProjectError, match="during the split") as caught:
+        split(project.root)
+    assert "birds split" in caught.value.hint
+    monkeypatch.undo()
+    result = split(project.root)
+    assert result.train + result.val + result.test == 19
+
+
 def test_deciding_beside_clean_and_split_loses_nothing(
     project: Project, write_images: Callable[..., list[Path]], make_picture: Callable[..., Image.Image]
 ) -> None:
@@ -168,13 +189,11 @@ def test_deciding_beside_clean_and_split_loses_nothing(
     people = [threading.Thread(target=click, args=(s, names[i::2])) for i, s in enumerate(sessions)]
     for person in people:
         person.start()
-    finished = 0
     try:
         for _ in range(4):
             clean(project.root, auto=True)
             try:
                 split(project.root)
-                finished += 1
             except ProjectError as error:
                 assert "split again" in str(error)  # noqa: PT017
     finally:
