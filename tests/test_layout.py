@@ -4,7 +4,6 @@ import ast
 import importlib.metadata
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -114,20 +113,3 @@ def test_help_imports_nothing_heavy(arguments: tuple[str, ...]) -> None:
         "uvicorn",
     }
     assert not loaded_by(*arguments) & heavy
-
-
-def test_help_starts_in_under_twice_the_time_of_an_empty_typer_app(tmp_path: Path) -> None:
-    """The one test with a clock: the best of several turns each, so that a busy machine does not decide it."""
-    empty = tmp_path / "empty.py"
-    empty.write_text(
-        "import typer\napp = typer.Typer()\n"
-        "@app.command()\ndef one() -> None: ...\n@app.command()\ndef two() -> None: ...\napp()\n"
-    )
-
-    def seconds(*command: str) -> float:
-        started = time.perf_counter()
-        subprocess.run([sys.executable, *command, "--help"], capture_output=True, check=True, timeout=60)
-        return time.perf_counter() - started
-
-    times = [(seconds(str(empty)), seconds("-m", "birds")) for _ in range(7)]
-    assert min(ours for _, ours in times) < 2 * min(theirs for theirs, _ in times)
