@@ -112,7 +112,13 @@ def open_run(run: Run, phase: str | None = None) -> Any:
         blank.parent.mkdir()
         Image.new("RGB", (config["size"], config["size"])).save(blank)
         dls = make_dataloaders(
-            [blank], [blank], config["classes"], size=config["size"], resize=config["resize"], batch_size=_BATCH
+            [blank],
+            [blank],
+            config["classes"],
+            size=config["size"],
+            evaluation_size=config["evaluation_size"],
+            resize=config["resize"],
+            batch_size=_BATCH,
         )
     learner, _ = make_learner(dls, config["arch"], NONE, recipe=config["recipe"])
     best = (run.result or {}).get("best_phase")

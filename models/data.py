@@ -10,7 +10,14 @@ from .gate import fastai
 
 
 def make_dataloaders(
-    train: Sequence[Path], valid: Sequence[Path], classes: Sequence[str], *, size: int, resize: str, batch_size: int
+    train: Sequence[Path],
+    valid: Sequence[Path],
+    classes: Sequence[str],
+    *,
+    size: int,
+    evaluation_size: int,
+    resize: str,
+    batch_size: int,
 ) -> Any:
     """fastai DataLoaders over picture files whose folder names are their labels.
 
@@ -18,8 +25,8 @@ def make_dataloaders(
     ----------
     train, valid : files; they are opened when a batch asks for them.
     classes : labels in the order of the outputs.
-    size : pixels of a side. Training crops at random, flips, rotates and changes light; validation uses
-        `images.prepare` with `resize`.
+    size : pixels of a side in training, which crops at random, flips, rotates and changes light.
+    evaluation_size, resize : what `images.prepare` makes of whole pictures for validation and ever after.
     batch_size : lowered to the number of training pictures, so that no epoch is empty.
 
     Returns
@@ -35,7 +42,7 @@ def make_dataloaders(
         bs=max(1, min(batch_size, len(train))),
         val_bs=batch_size,
         num_workers=0,  # the two cores are busy computing; and it keeps the random states in one process
-        after_item=[transforms.RandomCrop(size), transforms.Prepare(size, resize), fastai.ToTensor()],
+        after_item=[transforms.RandomCrop(size), transforms.Prepare(evaluation_size, resize), fastai.ToTensor()],
         after_batch=[
             fastai.IntToFloatTensor(),
             *fastai.aug_transforms(max_warp=0.0),

@@ -19,6 +19,8 @@ from .candidates import Candidate
 _IMAGE = r'\[\s*"(https?://[^"\s]+)"\s*,\s*(\d+)\s*,\s*(\d+)\s*\]'
 _RECORD = re.compile(_IMAGE + r"\s*,\s*" + _IMAGE)
 _PAGE = re.compile(r'"2003"\s*:\s*\[\s*null\s*,\s*"[^"]*"\s*,\s*"(https?://[^"\s]+)"\s*,\s*"((?:[^"\\]|\\.)*)"')
+_NESTED_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_UNESCAPED = {'"': '"', "\\": "\\", "n": "\n"}  # the others, \\u003d above all, stay for the inner reading
 _THUMBNAIL_HOSTS = ("encrypted-tbn", "gstatic")
 
 _BLOCK_MARKS = (
@@ -50,7 +52,7 @@ def parse_records(text: str, strategy: str = "inline") -> list[Candidate]:
     """The results whose records stand in `text`, in rank order, each picture once; empty if there are none."""
     records = list(_RECORD.finditer(text))
     if not records and '[\\"http' in text:  # a JSON string inside JSON: take one level of escapes away
-        text = text.replace('\\"', '"').replace("\\\\", "\\")
+        text = _NESTED_ESCAPE.sub(lambda escape: _UNESCAPED.get(escape[1], escape[0]), text)
         records = list(_RECORD.finditer(text))
     found: dict[str, Candidate] = {}
     for index, record in enumerate(records):

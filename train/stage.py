@@ -68,7 +68,8 @@ def train(
     weights : ``imagenet``, ``none`` (from scratch: no head phase), or a file of torchvision's parameter names.
     epochs, lr, patience, plateau_min_delta, plateau_factor : one value for both phases, or one each.
     lr : of the head; the body's layers get less. Default 3e-3 and 1e-3, from scratch 1e-3.
-    size : pixels of a side; default what the architecture was published at.
+    size : pixels of a side in training; default what the architecture was published at. Whole pictures are judged at
+        8/7 of it, see `architectures.evaluation_size`.
     resize : how validation pictures become square, ``squish`` or ``crop``.
     seed : of weights, order and augmentation; the same seed gives the same history on the same machine.
     recipe : ``default``, or ``2024`` for the notebook's own.
@@ -98,6 +99,7 @@ def train(
         "weights": str(weights),
         "classes": classes,
         "size": size or architecture.size,
+        "evaluation_size": architectures.evaluation_size(arch, size or architecture.size),
         "resize": resize,
         "batch_size": batch_size,
         "seed": seed,
@@ -113,7 +115,13 @@ def train(
     with lock:
         fastai.set_seed(seed, reproducible=True)
         dls = make_dataloaders(
-            train_files, valid_files, classes, size=config["size"], resize=resize, batch_size=batch_size
+            train_files,
+            valid_files,
+            classes,
+            size=config["size"],
+            evaluation_size=config["evaluation_size"],
+            resize=resize,
+            batch_size=batch_size,
         )
         learner, source = make_learner(dls, arch, str(weights), recipe=recipe)
         progress.note(f"{arch}, {source}; {len(train_files)} pictures to train on, {len(valid_files)} to validate.")
@@ -221,7 +229,8 @@ def _try_one_picture(learner: Any, config: dict[str, Any]) -> None:
     learner.model.eval()
     try:
         with torch.no_grad():
-            learner.model(torch.zeros(2, 3, size, size, device=learner.dls.device))
+            for side in (size, config["evaluation_size"]):
+                learner.model(torch.zeros(2, 3, side, side, device=learner.dls.device))
     except (RuntimeError, AssertionError, ValueError) as error:
         first_line = str(error).partition("\n")[0]
         raise UsageError(

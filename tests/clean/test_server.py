@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -289,13 +290,13 @@ def test_no_session_key_is_written_anywhere(
 
 def test_an_empty_project_is_a_clear_error_and_stays_empty(tmp_path: Path) -> None:
     with pytest.raises(ProjectError, match="no pictures to review") as caught:
-        review(tmp_path)
+        review(tmp_path, open_browser=False)
     assert "birds scrape" in caught.value.hint
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "images").mkdir()
     clean(tmp_path)
     with pytest.raises(ProjectError, match="no pictures to review"):
-        review(tmp_path)
+        review(tmp_path, open_browser=False)
 
 
 def test_a_port_that_is_taken_is_a_clear_error(parrots: Project) -> None:
@@ -307,8 +308,6 @@ def test_done_ends_the_page_and_returns_the_number_of_decisions(parrots: Project
     class Clicking(Progress):
         def note(self, text: str) -> None:
             if found := re.search(r"http://\S+", text):
-                import threading
-
                 threading.Thread(target=self.click, args=(found[0],)).start()
 
         def click(self, url: str) -> None:
@@ -329,11 +328,14 @@ def test_ctrl_c_ends_the_command_well_with_the_decisions_counted(parrots: Projec
     command = [sys.executable, "-m", "birds", "clean", "--no-browser", flag, "--project", str(parrots.root)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr
+        at_last = threading.Timer(60, process.kill)
+        at_last.start()
         line = next(line for line in process.stderr if "http://" in line)  # before anybody presses anything
         one = visitor(line.split()[-1])
         one.post("/reject/1")
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=60)
+        at_last.cancel()
     assert process.returncode == 0
     assert "Traceback" not in errors
     if flag == "--json":

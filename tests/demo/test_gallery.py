@@ -234,7 +234,6 @@ def test_the_old_layout_can_be_had_on_todays_tab(shelf: Path) -> None:
     assert len(parse_records(page.text)) == 50
 
 
-@pytest.mark.xfail(reason="parse_records leaves the line breaks inside the nested string as backslash and n")
 def test_a_batch_of_2020_is_read_as_it_comes(gallery: Gallery) -> None:
     asked = json.dumps([[["HoAMBc", json.dumps([None, None, [50], None, "cigüeña"]), None, "generic"]]])
     answer = visitor(gallery).session.post(gallery.url + BATCH_OF_2020, {"f.req": asked}, timeout=10)
@@ -334,19 +333,18 @@ def results_in(browser: WebDriver, gallery: Gallery, params: str) -> list[WebEle
 
 @pytest.mark.parametrize("params", ["udm=2", "tbm=isch"])
 def test_scrolling_brings_every_card_with_its_thumbnail(browser: WebDriver, gallery: Gallery, params: str) -> None:
-    count = "return document.querySelectorAll('a[tabindex]').length"
+    cards = "return document.querySelectorAll('a[tabindex]').length"
+    last_thumbnail = "return [...document.querySelectorAll('a[tabindex] img')].at(-1).naturalWidth"
     batches_before = gallery.requests_seen["batch"]
     results_in(browser, gallery, params)
-    assert browser.execute_script(count) < STORKS
+    assert browser.execute_script(cards) < STORKS
 
     def has_come(driver: WebDriver) -> bool:
         driver.execute_script("scrollTo(0, document.documentElement.scrollHeight)")
-        return driver.execute_script(count) == STORKS
+        return (driver.execute_script(cards), driver.execute_script(last_thumbnail)) == (STORKS, 220)
 
-    WebDriverWait(browser, 15, poll_frequency=0.1).until(has_come)
+    WebDriverWait(browser, 20, poll_frequency=0.1).until(has_come)
     assert gallery.requests_seen["batch"] > batches_before
-    last = "return [...document.querySelectorAll('a[tabindex] img')].at(-1).naturalWidth"
-    WebDriverWait(browser, 5, poll_frequency=0.1).until(lambda driver: driver.execute_script(last) == 220)
 
 
 def test_a_link_gets_its_address_only_under_the_mouse(browser: WebDriver, gallery: Gallery) -> None:

@@ -21,7 +21,7 @@ _RECORD = (
     '[["https://encrypted-tbn0.gstatic.com/images?q=tbn:AND3",1,2],["https://three.example/c.jpg?x=1&y=2",300,400],'
     '{"2003":[null,"id","https://three.example/p","Third"]}]'
 )
-_ESCAPED = _RECORD.replace("=", "\\u003d").replace("&", "\\u0026")
+_ESCAPED = _RECORD.replace("],", "]\n,").replace("=", "\\u003d").replace("&", "\\u0026")
 NESTED = ")]}'\n\n99\n" + json.dumps([["wrb.fr", "HoAMBc", _ESCAPED]])
 
 
