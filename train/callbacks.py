@@ -134,7 +134,7 @@ class Checkpoint(fastai.Callback):  # type: ignore[misc]
             self.learn.opt.load_state_dict(self.resume["optimizer"])
             for tracker, state in zip(self._trackers(), self.resume["trackers"], strict=True):
                 tracker.__dict__.update(state)
-            _restore_random_states(self.resume["random"], self.learn)
+            restore_random_states(self.resume["random"], self.learn)
             self.resume = None  # let go of the memory
 
     def after_epoch(self) -> None:
@@ -163,7 +163,8 @@ def _random_states(learner: Any) -> dict[str, Any]:
     }
 
 
-def _restore_random_states(states: dict[str, Any], learner: Any) -> None:
+def restore_random_states(states: dict[str, Any], learner: Any) -> None:
+    """Put the generators of Python, numpy, torch and the DataLoader's shuffle where a checkpoint left them."""
     random.setstate(states["python"])
     np.random.set_state(states["numpy"])
     torch.set_rng_state(states["torch"])

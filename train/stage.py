@@ -111,21 +111,21 @@ def train(
     if only_if_changed and (done := _finished_run(place, config)):
         progress.note(f"The run {done.run} is up to date.")
         return done
-    run, lock = _open_run(place, config, name, fresh=fresh, progress=progress)
+    fastai.set_seed(seed, reproducible=True)
+    dls = make_dataloaders(
+        train_files,
+        valid_files,
+        classes,
+        size=config["size"],
+        evaluation_size=config["evaluation_size"],
+        resize=resize,
+        batch_size=batch_size,
+    )
+    learner, source = make_learner(dls, arch, str(weights), recipe=recipe)
+    _try_one_picture(learner, config)
+    progress.note(f"{arch}, {source}; {len(train_files)} pictures to train on, {len(valid_files)} to validate.")
+    run, lock = _open_run(place, config, name, fresh=fresh, progress=progress)  # nothing is left behind before here
     with lock:
-        fastai.set_seed(seed, reproducible=True)
-        dls = make_dataloaders(
-            train_files,
-            valid_files,
-            classes,
-            size=config["size"],
-            evaluation_size=config["evaluation_size"],
-            resize=resize,
-            batch_size=batch_size,
-        )
-        learner, source = make_learner(dls, arch, str(weights), recipe=recipe)
-        progress.note(f"{arch}, {source}; {len(train_files)} pictures to train on, {len(valid_files)} to validate.")
-        _try_one_picture(learner, config)
         return Training(run, learner, config, progress).carry_through()
 
 

@@ -17,7 +17,7 @@ from ..models.runs import Run
 from ..models.weights import NONE
 from ..progress import Progress
 from . import recipe_2024
-from .callbacks import Checkpoint, Epochs, FrozenBody, Row, SaveBest, load_weights
+from .callbacks import Checkpoint, Epochs, FrozenBody, Row, SaveBest, load_weights, restore_random_states
 from .curves import draw_curves
 from .phases import FINE_TUNE, HEAD, Phase, fit
 
@@ -82,6 +82,8 @@ class Training:
                 callbacks += [FrozenBody()] if phase.name == HEAD else []
                 is_pretrained = self.config["weights"] != NONE
                 fit(self.learner, phase, done=done, is_pretrained=is_pretrained, callbacks=callbacks)
+            elif resume:  # killed between two phases
+                restore_random_states(resume["random"], self.learner)
         if not any(row["phase"] == phase.name and math.isfinite(float(row["valid_loss"])) for row in self.history):
             raise TrainError(
                 f"No epoch of phase {phase.name} ended with a finite loss.",

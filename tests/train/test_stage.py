@@ -128,7 +128,7 @@ def test_weights_that_cannot_be_had_name_the_ways_out(
     monkeypatch.setattr("torch.hub.urlopen", no_network)
     with pytest.raises(WeightsError, match=r"could not be downloaded.*--weights FILE.*--no-pretrained"):
         train(dataset, **TINY)
-    assert list_runs(Project(dataset)) == [] or not any(run.result for run in list_runs(Project(dataset)))
+    assert list_runs(Project(dataset)) == [], "nothing is left behind"
 
 
 def test_weights_of_another_architecture_are_refused_with_the_first_misfits(dataset: Path, weights: Path) -> None:
@@ -221,6 +221,25 @@ def test_a_run_killed_in_the_middle_goes_on_to_the_undisturbed_history(dataset: 
     assert any("Going on with killed" in line for line in notes.lines)
     assert file.read_bytes() == (dataset / "runs" / "undisturbed" / "history.csv").read_bytes()
     assert (resumed.valid_loss, resumed.best_epoch) == (undisturbed.valid_loss, undisturbed.best_epoch)
+
+
+def test_a_run_killed_between_its_phases_goes_on_to_the_undisturbed_history(
+    dataset: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from birds.train import training
+
+    settings = {"weights": str(weights), "epochs": (1, 2), "seed": 4, **TINY}
+    train(dataset, name="undisturbed", **settings)
+
+    def cut(_self: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as cutting:
+        cutting.setattr(training.Training, "_start_from_best_head", cut)
+        with pytest.raises(KeyboardInterrupt):
+            train(dataset, name="cut", **settings)
+    assert train(dataset, **settings).run == "cut"
+    assert history(dataset, "cut") == history(dataset, "undisturbed")
 
 
 def test_recipe_2024_warns_that_its_plateau_has_no_effect_and_trains(dataset: Path, weights: Path) -> None:
