@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from birds.files import Project
+from birds.progress import Progress
 from birds.web import LocalServer
 from PIL import Image
 
@@ -143,3 +144,19 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"there is no {folder}; BIRDS_TEST_DATA may name another")
     return folder
+
+
+class Notes(Progress):
+    """Keeps what a stage said, in ``lines``."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.lines.append(text)
+
+
+@pytest.fixture
+def notes() -> Notes:
+    """A `Progress` whose ``lines`` are the notes it was given."""
+    return Notes()

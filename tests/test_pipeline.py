@@ -12,19 +12,10 @@ from birds import pipeline
 from birds.demo.draw import LABELS
 from birds.demo.gallery import Gallery
 from birds.errors import UsageError
-from birds.progress import Progress
 from PIL import Image
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-
-
-class Notes(Progress):
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.lines.append(text)
 
 
 @pytest.fixture(scope="module")
@@ -68,9 +59,8 @@ def test_the_demo_ends_with_a_model_figures_and_a_prediction(demo: tuple[Path, p
 
 
 @pytest.mark.timeout(600)
-def test_the_demo_given_again_repeats_nothing(demo: tuple[Path, pipeline.PipelineResult]) -> None:
+def test_the_demo_given_again_repeats_nothing(demo: tuple[Path, pipeline.PipelineResult], notes) -> None:
     folder, first = demo
-    notes = Notes()
     second = pipeline.demo(folder, progress=notes)
     assert second.train == first.train
     assert second.export == first.export

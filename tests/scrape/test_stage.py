@@ -13,7 +13,6 @@ import pytest
 from birds.demo.gallery import Fault, Gallery
 from birds.errors import BrowserError, ProjectError
 from birds.files import Project
-from birds.progress import Progress
 from birds.reasons import Cause, Reason
 from birds.reconcile import reject
 from birds.record import Author, Record, State
@@ -119,17 +118,13 @@ def test_the_guard_refuses_the_gallery_where_it_is_not_allowed(tmp_path: Path, g
     assert set(result.refused) == {Reason.FORBIDDEN_ADDRESS}
 
 
-def test_an_unknown_name_is_searched_as_typed_with_a_note_and_query_overrides(tmp_path: Path, gallery: Gallery) -> None:
-    notes: list[str] = []
-
-    class Notes(Progress):
-        def note(self, text: str) -> None:
-            notes.append(text)
-
-    arguments = {"limit": 3, "progress": Notes(), **options(gallery)}
+def test_an_unknown_name_is_searched_as_typed_with_a_note_and_query_overrides(
+    tmp_path: Path, gallery: Gallery, notes
+) -> None:
+    arguments = {"limit": 3, "progress": notes, **options(gallery)}
     (result,) = scrape(tmp_path, species=["cigüeña blanca"], queries=["grey heron"], **arguments).species
     assert (result.label, result.query, result.stored) == ("cigüeña blanca", "grey heron", 3)
-    assert any("searched as typed" in note and "cigüeña negra" in note for note in notes)
+    assert any("searched as typed" in line and "cigüeña negra" in line for line in notes.lines)
 
 
 @pytest.mark.parametrize(

@@ -16,20 +16,11 @@ from birds.files import Project
 from birds.models import architectures
 from birds.models.gate import torchvision
 from birds.models.runs import find_run, list_runs
-from birds.progress import Progress
 from birds.train import train
 from PIL import Image
 from safetensors.torch import save_file
 
 TINY = {"arch": "squeezenet1_1", "size": 32, "batch_size": 8}
-
-
-class Notes(Progress):
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.lines.append(text)
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +64,7 @@ def test_the_same_seed_gives_the_same_history_and_another_seed_another(dataset: 
     assert read[0] == read[1] != read[2]
 
 
-def test_from_scratch_skips_the_head_phase_and_says_so(dataset: Path) -> None:
-    notes = Notes()
+def test_from_scratch_skips_the_head_phase_and_says_so(dataset: Path, notes) -> None:
     result = train(dataset, weights="none", epochs=(1,), progress=notes, **TINY)
     assert {row["phase"] for row in history(dataset, result.run)} == {"fine_tune"}
     assert any("head phase is skipped" in line for line in notes.lines)
@@ -199,7 +189,7 @@ class Explodes(torch.nn.Module):
         return self.linear(x) * float("nan")
 
 
-def test_a_run_killed_in_the_middle_goes_on_to_the_undisturbed_history(dataset: Path, weights: Path) -> None:
+def test_a_run_killed_in_the_middle_goes_on_to_the_undisturbed_history(dataset: Path, weights: Path, notes) -> None:
     settings = {"weights": str(weights), "epochs": [3, 4], "patience": [9], "seed": 4, **TINY}
     undisturbed = train(dataset, name="undisturbed", **settings)
     code = (
@@ -215,7 +205,6 @@ def test_a_run_killed_in_the_middle_goes_on_to_the_undisturbed_history(dataset: 
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     assert not (file.parent / "result.json").exists(), "it was not killed in the middle"
-    notes = Notes()
     resumed = train(dataset, progress=notes, **settings)
     assert resumed.run == "killed"
     assert any("Going on with killed" in line for line in notes.lines)
@@ -242,8 +231,7 @@ def test_a_run_killed_between_its_phases_goes_on_to_the_undisturbed_history(
     assert history(dataset, "cut") == history(dataset, "undisturbed")
 
 
-def test_recipe_2024_warns_that_its_plateau_has_no_effect_and_trains(dataset: Path, weights: Path) -> None:
-    notes = Notes()
+def test_recipe_2024_warns_that_its_plateau_has_no_effect_and_trains(dataset: Path, weights: Path, notes) -> None:
     result = train(dataset, weights=str(weights), epochs=(1, 1), recipe="2024", progress=notes, **TINY)
     assert any("ReduceLROnPlateau has no effect" in line for line in notes.lines)
     assert {row["phase"] for row in history(dataset, result.run)} == {"head", "fine_tune"}
