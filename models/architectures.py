@@ -138,7 +138,7 @@ def evaluation_size(name: str, size: int) -> int:
 
     Random crops show things larger than whole pictures do; a larger whole picture makes up for it (Touvron et al. 2019,
     "Fixing the train-test resolution discrepancy"). On birds8 with SqueezeNet 1.1 features of crops of 224 pixels, mean
-    of split seeds 5 to 7: validation loss 0.468 and accuracy 0.844 at 256 pixels, 0.506 and 0.816 at 224. Small pictures
+    of split seeds 5 to 7: validation loss 0.468 and accuracy 0.844 at 256 pixels, 0.506 and 0.816 at 224. Small ones
     stay as they are: where the last map has 2x2 places, one more row and column make it another map.
     """
     return size if size < _LEAST_ENLARGED or name.startswith(_ONE_SIZE) else round(size * 8 / 7)
