@@ -12,8 +12,7 @@ Each stage is a plain function in the module of its name, imported when first us
 """
 
 from importlib.metadata import PackageNotFoundError, version
-
-from .lazy import public
+from typing import Any
 
 try:
     __version__ = version("birds")
@@ -21,4 +20,12 @@ except PackageNotFoundError:  # the folder was put on the path without being ins
     __version__ = "0+unknown"
 
 __all__ = ["__version__", "evaluate", "export", "predict", "run"]
-__getattr__ = public(__name__, {"run": "pipeline", "evaluate": "models", "export": "models", "predict": "models"})
+_MODULES = {"run": "pipeline", "evaluate": "models", "export": "models", "predict": "models"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .lazy import public  # not at the top: pytest runs this file by itself, under the name of the checkout's folder
+
+    return public(__name__, _MODULES)(name)
