@@ -47,7 +47,8 @@ def names() -> list[str]:
 def find(name: str) -> Architecture:
     """The architecture called `name`. Raises UsageError that names the nearest ones."""
     if name not in names():
-        near = difflib.get_close_matches(name.lower(), names(), n=3, cutoff=0.5)
+        longer = [known for known in names() if known.startswith(name.lower())]  # resnext50 for resnext50_32x4d
+        near = (longer or difflib.get_close_matches(name.lower(), names(), n=3, cutoff=0.5))[:3]
         raise UsageError(
             f"There is no architecture {name!r}.",
             f"Did you mean {', '.join(near)}?" if near else "`birds archs` lists them.",

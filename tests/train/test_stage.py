@@ -143,6 +143,7 @@ def test_a_weights_file_that_would_run_code_is_refused_without_running_it(datase
     ("settings", "said"),
     [
         ({"arch": "resnet19"}, r"no architecture 'resnet19'.*resnet1"),
+        ({"arch": "resnext50"}, r"no architecture 'resnext50'.*resnext50_32x4d"),
         ({"epochs": (0,)}, "--epochs is 0"),
         ({"epochs": (1, 2, 3)}, "--epochs is 1,2,3"),
         ({"plateau_factor": (0.5,)}, "--plateau-factor is 0.5"),
