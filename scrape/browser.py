@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -39,6 +40,7 @@ _ARGUMENTS = (
     "--mute-audio",
 )
 PAGE_LOAD_S = 30
+_CLOSING_S = 3.0
 BROWSER_HINT = "Run `birds doctor` to see what is missing; on Debian: apt-get install chromium chromium-driver."
 
 
@@ -93,7 +95,16 @@ def open_browser(profile: Path, *, headed: bool = False, progress: Progress = SI
         yield driver
     finally:
         driver.quit()
+        _remove(profile)
+
+
+def _remove(profile: Path) -> None:
+    """Remove a closed browser's profile; its last processes may write to it for a moment longer."""
+    deadline = time.monotonic() + _CLOSING_S
+    while profile.exists() and time.monotonic() < deadline:
         shutil.rmtree(profile, ignore_errors=True)
+        if profile.exists():
+            time.sleep(0.05)
 
 
 def _end_with_parent() -> Callable[[], None]:
