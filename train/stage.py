@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from importlib.metadata import version
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -197,21 +198,33 @@ def _open_run(
                     return run, lock
                 progress.note(f"{run.name} has the same settings and is being trained by another process.")
     now = datetime.now(UTC)
-    name = name or f"{now:%Y%m%d-%H%M%S}-{config['arch']}"
-    run = Run(project.runs / name)
-    if Path(name).name != name or name.startswith("."):
-        raise UsageError(f"{name!r} cannot be the name of a run.", "Use a plain folder name.")
-    if run.folder.exists():
-        raise UsageError(f"There is a run {name!r} already.", "Choose another --name.")
-    run.checkpoints.mkdir(parents=True)
+    run = _new_folder(project, name, f"{now:%Y%m%d-%H%M%S}-{config['arch']}")
+    run.checkpoints.mkdir()
     lock = _try_lock(run)
     assert lock is not None
     versions = {package: version(package) for package in _PACKAGES}
     files.write_json(
         run.folder / "config.json",
-        {"name": name, "created_at": now.isoformat(timespec="milliseconds"), **config, "versions": versions},
+        {"name": run.name, "created_at": now.isoformat(timespec="milliseconds"), **config, "versions": versions},
     )
     return run, lock
+
+
+def _new_folder(project: Project, name: str | None, default: str) -> Run:
+    """A run in a folder made just now: called `name`, or `default` with a number where others began in its second."""
+    if name and (Path(name).name != name or name.startswith(".")):
+        raise UsageError(f"{name!r} cannot be the name of a run.", "Use a plain folder name.")
+    project.runs.mkdir(parents=True, exist_ok=True)
+    for number in count(1):
+        run = Run(project.runs / (name or (default if number == 1 else f"{default}-{number}")))
+        try:
+            run.folder.mkdir()
+        except FileExistsError:
+            if name:
+                raise UsageError(f"There is a run {name!r} already.", "Choose another --name.") from None
+        else:
+            break
+    return run
 
 
 def _try_lock(run: Run) -> FileLock | None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import datetime, tzinfo
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,20 @@ def test_the_same_seed_gives_the_same_history_and_another_seed_another(dataset: 
     first, second, other = (train(dataset, seed=seed, fresh=True, **settings).run for seed in (1, 1, 2))
     read = [(dataset / "runs" / name / "history.csv").read_bytes() for name in (first, second, other)]
     assert read[0] == read[1] != read[2]
+
+
+def test_runs_begun_in_one_second_each_get_a_folder(dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from birds.train import stage
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return datetime(2026, 11, 22, 3, 23, 14, tzinfo=tz)
+
+    monkeypatch.setattr(stage, "datetime", Clock)
+    names = [train(dataset, weights="none", epochs=(1,), fresh=True, **TINY).run for _ in range(3)]
+    assert names == [f"20261122-032314-squeezenet1_1{ending}" for ending in ("", "-2", "-3")]
+    assert [run.name for run in list_runs(Project(dataset))] == names[::-1]
 
 
 def test_from_scratch_skips_the_head_phase_and_says_so(dataset: Path, notes) -> None:
