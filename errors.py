@@ -73,12 +73,22 @@ class ImageError(BirdsError):
 
 
 class FetchError(BirdsError):
-    """One download failed. ``reason`` says why, ``is_passing`` whether another run may fare better."""
+    """One download failed.
 
-    def __init__(self, message: str, *, reason: Reason, is_passing: bool = False) -> None:
+    Attributes
+    ----------
+    reason : why.
+    is_passing : whether another try may fare better.
+    retry_after_s : how long the server asks to be left alone, in seconds.
+    """
+
+    def __init__(
+        self, message: str, *, reason: Reason, is_passing: bool = False, retry_after_s: float | None = None
+    ) -> None:
         super().__init__(message)
         self.reason = reason
         self.is_passing = is_passing
+        self.retry_after_s = retry_after_s
 
 
 class WeightsError(BirdsError):

@@ -16,8 +16,12 @@ class Reason(StrEnum):
     TIMEOUT = "timeout"
     TOO_LARGE = "too_large"
     TOO_MANY_REDIRECTS = "too_many_redirects"
+    OPTED_OUT = "opted_out"
+    ROBOTS_TXT = "robots_txt"
+    LICENCE = "licence"
     # content
     NOT_AN_IMAGE = "not_an_image"
+    NEEDS_HEIF = "needs_heif"
     UNREADABLE = "unreadable"
     TOO_MANY_PIXELS = "too_many_pixels"
     TOO_SMALL = "too_small"

@@ -25,7 +25,7 @@ from .files import Project
 from .images import Content
 from .reasons import Reason
 
-_SCHEMA_VERSION = 1
+_SCHEMA_VERSION = 2
 # "IF NOT EXISTS": two processes may open a new project at once, and the second waits for the first
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS pictures (
@@ -45,7 +45,8 @@ CREATE TABLE IF NOT EXISTS files (
     picture INTEGER NOT NULL REFERENCES pictures(id),
     mtime_ns INTEGER,            -- as last seen on disk: unchanged ones are not hashed again
     source TEXT NOT NULL, query TEXT, position INTEGER, strategy TEXT,
-    image_url TEXT, page_url TEXT, title TEXT, author TEXT, licence TEXT, observation TEXT,
+    image_url TEXT, page_url TEXT, title TEXT, author TEXT, licence TEXT, licence_url TEXT, attribution TEXT,
+    observation TEXT,
     added_at TEXT NOT NULL,
     UNIQUE (label, name)
 );
@@ -80,6 +81,11 @@ CREATE TABLE IF NOT EXISTS splits (
 """
 
 
+_TO_VERSION = {
+    2: ("ALTER TABLE files ADD COLUMN licence_url TEXT", "ALTER TABLE files ADD COLUMN attribution TEXT"),
+}
+
+
 class State(StrEnum):
     """Where a file is."""
 
@@ -109,6 +115,8 @@ class Provenance:
     title: str | None = None
     author: str | None = None
     licence: str | None = None
+    licence_url: str | None = None
+    attribution: str | None = None
     observation: str | None = None
 
 
@@ -123,6 +131,7 @@ class PictureFile:
     sha256: str
     picture: int
     mtime_ns: int | None
+    added_at: str
     provenance: Provenance
     content: Content
     reason: Reason | None  # of the newest decision, where that is a rejection
@@ -139,10 +148,12 @@ _PROVENANCE = (
     "title",
     "author",
     "licence",
+    "licence_url",
+    "attribution",
     "observation",
 )
 _SELECT_FILES = f"""
-SELECT f.id, f.label, f.name, f.state, f.sha256, f.picture, f.mtime_ns, {", ".join(f"f.{c}" for c in _PROVENANCE)},
+SELECT f.id, f.label, f.name, f.state, f.sha256, f.picture, f.mtime_ns, f.added_at, {", ".join(f"f.{c}" for c in _PROVENANCE)},
        p.sha256 AS original, p.bytes, p.format, p.width, p.height, p.phash, p.mirror_phash, p.unreadable,
        d.verdict, d.reason, d.author AS decider
 FROM files f JOIN pictures p ON p.id = f.picture
@@ -171,6 +182,7 @@ def _file(row: sqlite3.Row) -> PictureFile:
         sha256=row["sha256"],
         picture=row["picture"],
         mtime_ns=row["mtime_ns"],
+        added_at=row["added_at"],
         provenance=Provenance(**{column: row[column] for column in _PROVENANCE}),
         content=Content(
             sha256=row["original"],
@@ -386,9 +398,28 @@ def _connect(path: Path) -> sqlite3.Connection:
         if version == 0:
             db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_SCHEMA_VERSION}; COMMIT;")
             version = _SCHEMA_VERSION
+        if version < _SCHEMA_VERSION:
+            version = _upgrade(db)
         if version != _SCHEMA_VERSION:
             raise _OtherVersionError(f"has version {version}, this birds reads version {_SCHEMA_VERSION}")
     except BaseException:
         db.close()
         raise
     return db
+
+
+def _upgrade(db: sqlite3.Connection) -> int:
+    """Bring the tables of an older birds up to date, all or nothing; returns the version they are at."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        version: int = db.execute("PRAGMA user_version").fetchone()[0]  # perhaps another process was first
+        while version < _SCHEMA_VERSION:
+            version += 1
+            for statement in _TO_VERSION[version]:
+                db.execute(statement)
+        db.execute(f"PRAGMA user_version = {version}")
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise
+    db.execute("COMMIT")
+    return version

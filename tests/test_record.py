@@ -1,6 +1,8 @@
 import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,9 @@ from birds.reasons import Reason
 from birds.record import Author, PictureFile, Provenance, Record, State
 
 CONTENT = Content("a" * 64, 10, "PNG", 160, 120, phash=2**64 - 1, mirror_phash=2**63)
-WEB = Provenance("google", "white stork", 3, "inline", "http://h/a.jpg", "http://h/", "t", "who", "cc0", "obs")
+WEB = Provenance(
+    "google", "white stork", 3, "inline", "http://h/a.jpg", "http://h/", "t", "who", "cc0", "http://l/", "by who", "obs"
+)
 
 
 @pytest.fixture
@@ -192,3 +196,20 @@ def test_a_folder_that_cannot_be_written_is_a_clear_error(tmp_path: Path) -> Non
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(ProjectError, match=r"record\.db"):
         Record(Project(tmp_path / "file"))
+
+
+def test_a_record_of_version_1_is_brought_up_to_date_and_loses_nothing(project: Project) -> None:
+    with Record(project) as record:
+        _add(record, "loro", "a.jpg")
+    with closing(sqlite3.connect(project.record)) as db:
+        for column in ("licence_url", "attribution"):
+            db.execute(f"ALTER TABLE files DROP COLUMN {column}")
+        db.execute("PRAGMA user_version = 1")
+    with ThreadPoolExecutor(2) as pool:  # two processes may meet the old record at once
+        for records in pool.map(lambda _: _files_of(project), range(2)):
+            assert records == [("a.jpg", replace(WEB, licence_url=None, attribution=None))]
+
+
+def _files_of(project: Project) -> list[tuple[str, Provenance]]:
+    with Record(project) as record:
+        return [(file.name, file.provenance) for file in record.files()]
