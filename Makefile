@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup browser demo test lint format wheel clean
+.PHONY: help setup browser demo test faults lint format wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ demo: setup ## Run the main job on the embedded gallery: scrape to evaluated mod
 
 test: setup ## Run the tests
 	$(BIN)/python -m pytest -q
+
+faults: setup ## Kill a scrape thirty times at random moments and say what came of it
+	BIRDS_KILLS=30 $(BIN)/python -m pytest -q -s tests/scrape/test_kills.py
 
 lint: setup ## ruff and mypy
 	$(BIN)/ruff check .

@@ -8,12 +8,14 @@ import typer
 from . import config
 from .console import AcceptMissingFlag, Console, JsonFlag, ProjectDir, QuietFlag
 from .errors import BirdsError
-from .scrape.command import AllowHostOption, SpeciesOption
+from .scrape.command import AllowHostOption, SourceOption, SpeciesOption
 
 
 def run(
     species: SpeciesOption = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Pictures a species.", show_default="100")] = None,
+    source: SourceOption = None,
+    licence: Annotated[str | None, typer.Option(help="See birds scrape.", show_default="any")] = None,
     google_url: Annotated[str | None, typer.Option(help="See birds scrape.", show_default=False)] = None,
     allow_host: AllowHostOption = None,
     arch: Annotated[str | None, typer.Option(help="See birds train.", show_default="resnext50_32x4d")] = None,
@@ -33,7 +35,13 @@ def run(
 
     console = Console(as_json=as_json, quiet=quiet)
     train_flags = {"arch": arch, "weights": weights, "epochs": epochs, "size": size}
-    scrape_flags = {"limit": limit, "google_url": google_url, "allow_host": allow_host or None}
+    scrape_flags = {
+        "limit": limit,
+        "source": source or None,
+        "licence": licence,
+        "google_url": google_url,
+        "allow_host": allow_host or None,
+    }
     result = pipeline.run(
         project,
         species=species or (),

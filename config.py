@@ -24,8 +24,12 @@ from .errors import UsageError
 
 FILE_NAME = "birds.toml"
 _BY_PHASE = ("epochs", "patience", "lr", "plateau_min_delta", "plateau_factor")
+_LISTS = {"source": "sources", "source_url": "source_urls", "allow_host": "allow_hosts"}  # a flag, and its argument
 _KEYS: dict[str, dict[str, type]] = {
-    "scrape": {"limit": int, "source": str, "google_url": str, "allow_host": list, "headed": bool},
+    "scrape": {
+        "limit": int, "source": list, "licence": str, "thumbnails": bool, "google_url": str, "source_url": list,
+        "allow_host": list, "proxy": str, "browsers": int, "grid_url": str, "headed": bool,
+    },
     "split": {"ratio": str, "seed": int, "plain": bool},
     "train": {
         "arch": str, "weights": str, "batch_size": int, "size": int, "resize": str, "seed": int, "recipe": str,
@@ -81,7 +85,7 @@ def _as_flag(key: str, value: Any) -> Any:
     """A value as its flag takes it: ``[10, 5]`` and ``10`` for a setting by phase are ``"10,5"`` and ``"10"``."""
     if key in _BY_PHASE:
         return ",".join(map(str, value)) if isinstance(value, list) else str(value)
-    if key == "allow_host" and isinstance(value, str):
+    if key in _LISTS and isinstance(value, str):
         return [value]
     return value
 
@@ -115,8 +119,19 @@ def by_phase(values: Mapping[str, str | None]) -> dict[str, tuple[float, ...]]:
 
 
 def scrape_arguments(table: Mapping[str, Any]) -> dict[str, Any]:
-    """Flags of ``birds scrape`` as keyword arguments of its stage."""
-    return {"allow_hosts" if key == "allow_host" else key: value for key, value in table.items()}
+    """Flags of ``birds scrape`` as keyword arguments of its stage.
+
+    Raises
+    ------
+    UsageError : a ``source_url`` is not of the form NAME=URL.
+    """
+    arguments = {_LISTS.get(key, key): value for key, value in table.items()}
+    if "source_urls" in arguments:
+        pairs = [pair.partition("=") for pair in arguments["source_urls"]]
+        if wrong := [name for name, equals, url in pairs if not (name and equals and url)]:
+            raise UsageError(f"--source-url {wrong[0]!r} is no NAME=URL.", "Example: --source-url bing=http://localhost:8000")
+        arguments["source_urls"] = {name: url for name, _, url in pairs}
+    return arguments
 
 
 def train_arguments(table: Mapping[str, Any]) -> dict[str, Any]:

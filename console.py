@@ -6,6 +6,7 @@ Standard output carries the result and nothing else; bars, notes and errors go t
 import dataclasses
 import json
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -73,13 +74,16 @@ class Console(Progress):
         self.as_json = as_json
         self.quiet = quiet
         self._is_terminal = sys.stderr.isatty()
+        self._lock = threading.Lock()  # of the two below
         self._live: Any = None  # the rich Progress now drawing, so that notes go above its bars
+        self._bars = 0  # in it
 
     def note(self, text: str) -> None:
         if self.quiet:
             return
-        if self._live is not None:
-            self._live.console.print(text, markup=False, highlight=False)
+        live = self._live
+        if live is not None:
+            live.console.print(text, markup=False, highlight=False)
         else:
             typer.echo(text, err=True)
 
@@ -87,30 +91,40 @@ class Console(Progress):
     def bar(self, title: str, total: int | None = None) -> Iterator[Bar]:
         if self.quiet:
             yield Bar()
-        elif self._is_terminal and self._live is None:
-            with self._rich_bar(title, total) as bar:
-                yield bar
+        elif self._is_terminal:
+            live = self._join_live()
+            try:
+                yield _RichBar(live, title, total)
+            finally:
+                self._leave_live()
         else:
             yield _LineBar(self, title, total)
 
-    @contextmanager
-    def _rich_bar(self, title: str, total: int | None) -> Iterator[Bar]:
+    def _join_live(self) -> Any:
+        """The display of all bars under way, from whichever thread; begun by the first of them."""
         from rich.console import Console as RichConsole
         from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as RichProgress
 
-        columns = (
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-        )
-        with RichProgress(*columns, console=RichConsole(stderr=True)) as live:
-            self._live = live
-            try:
-                yield _RichBar(live, title, total)
-            finally:
+        with self._lock:
+            if self._live is None:
+                columns = (
+                    SpinnerColumn(),
+                    TextColumn("{task.description}"),
+                    BarColumn(),
+                    MofNCompleteColumn(),
+                    TimeRemainingColumn(),
+                )
+                self._live = RichProgress(*columns, console=RichConsole(stderr=True))
+                self._live.start()
+            self._bars += 1
+            return self._live
+
+    def _leave_live(self) -> None:
+        with self._lock:
+            self._bars -= 1
+            if not self._bars:
+                self._live.stop()
                 self._live = None
 
     def result(
@@ -129,9 +143,13 @@ class Console(Progress):
             typer.echo(json.dumps(shown, ensure_ascii=False, default=str))
             return
         if table is not None:
-            _print_table(*table)
+            self.table(*table)
         if text:
             typer.echo(text)
+
+    def table(self, titles: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Print a table for a person."""
+        _print_table(titles, rows)
 
 
 class _RichBar(Bar):

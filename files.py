@@ -70,7 +70,7 @@ class Project:
     def locked(self, stage: str) -> Iterator[None]:
         """Hold the lock of the stages that change ``images/`` or ``dataset/``. The kernel frees it if we die.
 
-        While it is held nobody else uses ``.birds/tmp``, so what an earlier, killed run left there is removed.
+        While it is held nobody else uses ``.birds/tmp``, so what this or an earlier, killed run left there is removed.
 
         Raises
         ------
@@ -92,6 +92,7 @@ class Project:
         try:
             shutil.rmtree(self.temporary, ignore_errors=True)
             yield
+            shutil.rmtree(self.temporary, ignore_errors=True)
         finally:
             lock.release()
 
@@ -127,6 +128,20 @@ def _umask() -> int:
 def is_temporary(path: Path) -> bool:
     """Whether `path` is a half-written file of ours that a killed run left behind."""
     return path.name.endswith(_TEMPORARY_SUFFIX)
+
+
+def write_durably(path: Path, data: bytes) -> None:
+    """Write `data` to `path` and wait until it is on disk. For staging: a kill may leave a part of it."""
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def put_in_place(staged: Path, path: Path) -> None:
+    """Move a staged file of the same file system to `path` atomically, making the folders above it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    staged.replace(path)
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -115,6 +115,15 @@ def _rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
+def pixels(data: bytes) -> int:
+    """Pixels that `data` claims to have, by its header alone; 0 where that says nothing."""
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
+            return opened.width * opened.height
+    except Exception:  # noqa: BLE001 - `decode` says what is wrong with it
+        return 0
+
+
 def open_rgb(path: Path) -> Image.Image:
     """The picture in `path`, RGB and upright. Raises `ImageError` naming the file."""
     try:

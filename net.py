@@ -2,35 +2,49 @@
 
 The guard: every connection resolves its host once, is refused unless each address is a public one, and is made to
 the address that was checked, so a DNS answer cannot change in between. The host name stays for SNI and certificates.
-It covers what `requests` fetches; what the browser itself loads is not guarded.
+It covers what `requests` fetches; what the browser itself loads is not guarded, and with a proxy it ends there.
 """
 
-import ipaddress
+import io
+import math
 import re
 import socket
+import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Generator, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
-from importlib.metadata import version
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http.cookiejar import DefaultCookiePolicy
+from importlib.metadata import metadata
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
+from .addresses import is_private_in_text, is_public, parse_allowed_hosts
 from .errors import FetchError, UsageError
 from .reasons import Reason
+from .wire import MAX_HEADERS, Answer, Limits, present_limits, within
 
 if TYPE_CHECKING:
     import requests
 
+__all__ = ["AGENT", "MAX_BYTES", "Fetched", "fetch", "make_session", "parse_allowed_hosts", "user_agent"]
+
+AGENT = "birds"  # what robots.txt and X-Robots-Tag call us
 MAX_BYTES = 30_000_000
 MAX_REDIRECTS = 5
-TIMEOUT_S = 20.0
+TIMEOUT_S = 20.0  # for the next byte
 DEADLINE_S = 60.0  # for one picture, redirects and body included
-_CHUNK = 65_536
-_PASSING_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")  # all IPv6 given out so far; `is_global` lets ::127.0.0.1 pass
-
-_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_CHUNK = 131_072
+_LARGE = 2_000_000  # bytes; what is larger comes in only so many at a time, so that 32 threads stay under 500 MB:
+_LARGE_SLOTS = threading.BoundedSemaphore(4)
+_PASSING_STATUS = frozenset({408, 425, 429})  # and every 5xx
+_CODINGS = frozenset({"gzip", "x-gzip", "deflate"})
+_MAX_CODINGS = 2
+_OPT_OUTS = frozenset({"noai", "noimageai", "noindex", "noimageindex", "none"})
+_RULES_WITH_VALUE = frozenset({"unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"})
 
 
 @dataclass(frozen=True)
@@ -42,117 +56,161 @@ class Fetched:
     content_type: str
 
 
-def parse_allowed_hosts(patterns: Iterable[str]) -> frozenset[tuple[str, int]]:
-    """Exact (host, port) pairs that the guard lets through besides public addresses.
-
-    Each pattern is ``HOST:PORT``; the last number of an IPv4 address, or the port, may be a range:
-    ``127.0.1.1-60:8000`` and ``127.0.0.1:8001-8060`` are sixty pairs each. No pattern allows all private hosts.
-
-    Raises
-    ------
-    UsageError : a pattern is of another form.
-    """
-    pairs: set[tuple[str, int]] = set()
-    for pattern in patterns:
-        match = re.fullmatch(
-            r"(?P<host>\[[0-9a-fA-F:]+\]|[^:\[\]/\s*]+):(?P<first>\d{1,5})(?:-(?P<last>\d{1,5}))?", pattern
-        )
-        if not match:
-            raise UsageError(f"{pattern!r} is no HOST:PORT.", "Example: --allow-host 127.0.0.1:8000")
-        ports = range(int(match["first"]), int(match["last"] or match["first"]) + 1)
-        host = match["host"].strip("[]").lower()
-        octets = re.fullmatch(r"(\d+\.\d+\.\d+\.)(\d{1,3})-(\d{1,3})", host)
-        hosts = [f"{octets[1]}{n}" for n in range(int(octets[2]), int(octets[3]) + 1)] if octets else [host]
-        is_empty = not hosts or not ports or ports[-1] > 65_535 or (octets is not None and int(octets[3]) > 255)
-        if is_empty or len(hosts) * len(ports) > 1024:
-            raise UsageError(f"{pattern!r} is an empty or too wide range.", "Example: --allow-host 127.0.1.1-60:8000")
-        pairs.update((host, port) for host in hosts for port in ports)
-    return frozenset(pairs)
-
-
-def is_public(address: str) -> bool:
-    """Whether `address` (text of an IPv4 or IPv6 address) is on the public internet.
-
-    IPv4-mapped, 6to4, Teredo and NAT64 forms count as the IPv4 address inside them.
-    """
-    ip: _Address = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address):
-        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
-        if inner is None and ip in _NAT64:
-            inner = ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)
-        if inner is not None:
-            return is_public(str(inner))
-        if ip not in _GLOBAL_UNICAST:
-            return False
-    return ip.is_global and not ip.is_multicast
+# -- sessions
 
 
 class _ForbiddenAddressError(Exception):
     """The guard refused; urllib3 passes it through as it is no OSError."""
 
 
-def _checked_socket(host: str, port: int, allowed: frozenset[tuple[str, int]], timeout: Any) -> socket.socket:
+def _checked_socket(host: str, port: int, allowed: frozenset[tuple[str, int]], timeout: object) -> socket.socket:
     """Resolve `host` once, check every address, connect to the first that answers."""
+    from urllib3.exceptions import ConnectTimeoutError
+
     answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     addresses = [str(sockaddr[0]) for *_, sockaddr in answers]
     if (host.lower(), port) not in allowed and not all(is_public(address) for address in addresses):
         raise _ForbiddenAddressError(host)
+    limits = present_limits()
     last_error: OSError | None = None
     for address in dict.fromkeys(addresses):
         try:
-            return socket.create_connection((address, port), timeout if isinstance(timeout, int | float) else None)
+            made = socket.create_connection((address, port), limits.seconds_left(timeout))
+            made.settimeout(limits.seconds_left(timeout))  # of the TLS handshake, as a whole
+            return made
         except OSError as error:
             last_error = error
+    if isinstance(last_error, TimeoutError):  # which urllib3 expects as an error of its own
+        raise ConnectTimeoutError(f"{host} did not answer in time") from last_error
     raise last_error or OSError(f"{host} has no address")
 
 
+def user_agent() -> str:
+    """Who asks, for everything that is not the browser: ``birds/VERSION (+URL)``."""
+    package = metadata("birds")
+    pages = dict(entry.split(", ", 1) for entry in package.get_all("Project-URL", []))
+    return f"{AGENT}/{package['Version']}" + (f" (+{pages['Homepage']})" if "Homepage" in pages else "")
+
+
 def make_session(
-    allowed_hosts: frozenset[tuple[str, int]] = frozenset(), *, connections: int = 64
+    allowed_hosts: frozenset[tuple[str, int]] = frozenset(), *, proxy: str | None = None, connections: int = 64
 ) -> "requests.Session":
     """A `requests` session behind the guard. It reads no proxy, password or certificate from the environment.
 
     Parameters
     ----------
     allowed_hosts : (host, port) pairs that may be private, see `parse_allowed_hosts`.
+    proxy : ``http://``, ``https://``, ``socks5://`` or ``socks5h://`` URL that everything goes through. The guard
+        then ends there: URLs that show a private address or a local name in any spelling are refused, but where a
+        name leads to is the proxy's business.
     connections : hosts whose connections are kept open.
+
+    Raises
+    ------
+    UsageError : `proxy` is no such URL.
     """
     import requests
     from requests.adapters import HTTPAdapter
-    from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
-    from urllib3.connection import HTTPConnection, HTTPSConnection
+    from requests.utils import DEFAULT_CA_BUNDLE_PATH
+    from urllib3 import PoolManager
+    from urllib3.util.ssl_ import create_urllib3_context
 
-    class GuardedHTTP(HTTPConnection):
-        def _new_conn(self) -> socket.socket:
-            return _checked_socket(self._dns_host, self.port or 80, allowed_hosts, self.timeout)
+    # requests would read the certificates again for each connection, which takes 17 ms of processor time
+    context = create_urllib3_context()
+    context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
 
-    class GuardedHTTPS(HTTPSConnection):
-        def _new_conn(self) -> socket.socket:
-            return _checked_socket(self._dns_host, self.port or 443, allowed_hosts, self.timeout)
+    class Session(requests.Session):
+        def resolve_redirects(self, *_args: Any, **_options: Any) -> Generator[Any, None, None]:
+            yield from ()  # requests reads a redirect's whole body here, even when told to follow none
 
-    class GuardedHTTPPool(HTTPConnectionPool):
-        ConnectionCls = GuardedHTTP
+    class Adapter(HTTPAdapter):
+        def init_poolmanager(self, connections: int, maxsize: int, *_args: Any, **_options: Any) -> None:
+            self.poolmanager = PoolManager(connections, maxsize=maxsize, ssl_context=context)
+            self.poolmanager.pool_classes_by_scheme = _pools(
+                self.poolmanager,
+                _new_conn=lambda it: _checked_socket(it._dns_host, it.port, allowed_hosts, it.timeout),
+            )
 
-    class GuardedHTTPSPool(HTTPSConnectionPool):
-        ConnectionCls = GuardedHTTPS
+        def cert_verify(self, *_args: Any, **_options: Any) -> None:
+            """Nothing to add: `context` has the certificates and demands one."""
 
-    class GuardedAdapter(HTTPAdapter):
-        def init_poolmanager(self, *_args: Any, **_kwargs: Any) -> None:
-            self.poolmanager = PoolManager(num_pools=connections, maxsize=8)
-            self.poolmanager.pool_classes_by_scheme = {"http": GuardedHTTPPool, "https": GuardedHTTPSPool}
+    class ProxiedAdapter(Adapter):
+        def init_poolmanager(self, *args: Any, **options: Any) -> None:
+            super().init_poolmanager(*args, **options)
+            self._manager = super().proxy_manager_for(str(proxy), ssl_context=context)
+            self._manager.pool_classes_by_scheme = _pools(self._manager)
 
-    session = requests.Session()
+        def proxy_manager_for(self, *_args: Any, **_options: Any) -> Any:
+            return self._manager
+
+        def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
+            url = urlsplit(request.url or "")
+            host = url.hostname or ""
+            port = url.port or (443 if url.scheme == "https" else 80)
+            if (host, port) not in allowed_hosts and is_private_in_text(host):
+                raise _ForbiddenAddressError(host)
+            return super().send(request, *args, **options)
+
+    session = Session()
     session.trust_env = False
-    session.headers["User-Agent"] = f"birds/{version('birds')} (builds image datasets; python-requests)"
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))  # strangers' would pile up
+    session.headers["User-Agent"] = user_agent()
     session.headers["Accept"] = "image/avif,image/webp,image/*,*/*;q=0.8"
-    session.mount("http://", GuardedAdapter())
-    session.mount("https://", GuardedAdapter())
+    session.headers["Accept-Encoding"] = "gzip, deflate"
+    if proxy:
+        _check_proxy(proxy)
+        session.proxies = {"http": proxy, "https": proxy}
+    adapter = (ProxiedAdapter if proxy else Adapter)(connections, 8)
+    session.mount("http://", adapter)
+    session.mount("https://", adapter)
     return session
 
 
+def _pools(manager: Any, **overrides: object) -> dict[str, Any]:
+    """The pool classes of a urllib3 `manager`, with connections whose answers keep the limits."""
+    return {
+        scheme: type(
+            "Pool",
+            (pool,),
+            {"ConnectionCls": type("Connection", (pool.ConnectionCls,), {"response_class": Answer, **overrides})},
+        )
+        for scheme, pool in manager.pool_classes_by_scheme.items()
+    }
+
+
+def _check_proxy(proxy: str) -> None:
+    try:
+        url = urlsplit(proxy)
+        is_one = url.scheme in {"http", "https", "socks5", "socks5h"} and bool(url.hostname and url.port)
+    except ValueError:  # of the port
+        is_one = False
+    if not is_one:  # the URL itself may hold a password and is not repeated
+        raise UsageError("--proxy is no URL of a proxy.", "Example: --proxy http://127.0.0.1:3128")
+    if url.scheme.startswith("socks") and not find_spec("socks"):
+        raise UsageError("A SOCKS proxy needs PySocks.", "Install it with: pip install PySocks")
+
+
+# -- fetching
+
+
 def fetch(
-    session: "requests.Session", url: str, *, max_bytes: int = MAX_BYTES, timeout_s: float = TIMEOUT_S
+    session: "requests.Session",
+    url: str,
+    *,
+    max_bytes: int = MAX_BYTES,
+    timeout_s: float = TIMEOUT_S,
+    deadline_s: float = DEADLINE_S,
+    check: Callable[[str], None] | None = None,
+    may_opt_out: bool = True,
 ) -> Fetched:
     """Fetch `url`, following at most `MAX_REDIRECTS` redirects by hand, each behind the guard.
+
+    Parameters
+    ----------
+    max_bytes : of the body once unpacked.
+    timeout_s, deadline_s : to wait for the next byte; for everything. Only a lookup of a name may overrun it.
+    check : called with each URL before it is requested; a FetchError from it ends the fetch.
+    may_opt_out : whether an ``X-Robots-Tag`` counts. It is about pictures and pages, not about robots.txt itself.
 
     Raises
     ------
@@ -161,24 +219,28 @@ def fetch(
     import requests
     from urllib3.exceptions import HTTPError, ReadTimeoutError  # what reading a body raises
 
-    deadline = time.monotonic() + DEADLINE_S
+    limits = Limits(time.monotonic() + deadline_s, 2 * max_bytes + MAX_HEADERS)
     try:
         for _ in range(MAX_REDIRECTS + 1):
             if urlsplit(url).scheme not in ("http", "https"):
                 raise FetchError(f"{url[:80]} is no web address.", reason=Reason.FORBIDDEN_ADDRESS)
-            with session.get(url, stream=True, timeout=timeout_s, allow_redirects=False) as answer:
+            request = session.prepare_request(requests.Request("GET", url))
+            if check:
+                check(request.url or "")
+            timeout = limits.seconds_left(timeout_s)
+            with (
+                within(limits),
+                session.send(request, stream=True, timeout=timeout, allow_redirects=False) as answer,
+            ):
                 if location := session.get_redirect_target(answer):
                     url = urljoin(url, location)
                     continue
-                if answer.status_code != 200:
-                    passing = answer.status_code in _PASSING_STATUS
-                    raise FetchError(f"HTTP {answer.status_code}.", reason=Reason.HTTP_ERROR, is_passing=passing)
-                data = _read_body(answer, max_bytes, deadline)
-                return Fetched(data, url, answer.headers.get("Content-Type", ""))
+                _check_answer(answer, max_bytes, may_opt_out=may_opt_out)
+                return Fetched(_body(answer, max_bytes), url, answer.headers.get("Content-Type", ""))
         raise FetchError(f"More than {MAX_REDIRECTS} redirects.", reason=Reason.TOO_MANY_REDIRECTS)
     except _ForbiddenAddressError as error:
         raise FetchError(f"{error} is not on the public internet.", reason=Reason.FORBIDDEN_ADDRESS) from error
-    except (requests.Timeout, ReadTimeoutError) as error:
+    except (requests.Timeout, ReadTimeoutError, TimeoutError) as error:
         raise FetchError("It took too long.", reason=Reason.TIMEOUT, is_passing=True) from error
     except (requests.RequestException, HTTPError, OSError, ValueError) as error:
         if isinstance(error, ValueError) and not isinstance(error, requests.exceptions.InvalidHeader):
@@ -186,14 +248,66 @@ def fetch(
         raise FetchError(f"The connection failed: {error}.", reason=Reason.NETWORK, is_passing=True) from error
 
 
-def _read_body(answer: "requests.Response", max_bytes: int, deadline: float) -> bytes:
-    """The body, at most `max_bytes` once decompressed and before `deadline` (time.monotonic)."""
-    body = bytearray()
-    # read1 gives what has come; iter_content waits for a whole chunk, and a server that sends a byte a second with it
-    while chunk := answer.raw.read1(_CHUNK, decode_content=True):
-        body += chunk
-        if len(body) > max_bytes:
-            raise FetchError(f"It is larger than {max_bytes} bytes.", reason=Reason.TOO_LARGE)
-        if time.monotonic() > deadline:
-            raise FetchError("It took too long.", reason=Reason.TIMEOUT, is_passing=True)
-    return bytes(body)
+def _check_answer(answer: "requests.Response", max_bytes: int, *, may_opt_out: bool) -> None:
+    """Raise FetchError where the headers tell that the body is not to be read."""
+    status = answer.status_code
+    if status != 200:
+        is_passing = status in _PASSING_STATUS or 500 <= status < 600
+        wait_s = _retry_after_s(answer.headers.get("Retry-After", ""))
+        raise FetchError(f"HTTP {status}.", reason=Reason.HTTP_ERROR, is_passing=is_passing, retry_after_s=wait_s)
+    if may_opt_out and _opts_out(answer.raw.headers.getlist("X-Robots-Tag")):
+        raise FetchError("Its owner does not want it collected.", reason=Reason.OPTED_OUT)
+    if (answer.raw.length_remaining or 0) > max_bytes:
+        raise _too_large(max_bytes)
+
+
+def _too_large(max_bytes: int) -> FetchError:
+    return FetchError(f"It is larger than {max_bytes} bytes.", reason=Reason.TOO_LARGE)
+
+
+def _body(answer: "requests.Response", max_bytes: int) -> bytes:
+    """The body, unpacked."""
+    codings = [one.strip().lower() for one in answer.headers.get("Content-Encoding", "").split(",")]
+    if len(codings) > _MAX_CODINGS:
+        raise FetchError(f"It is packed {len(codings)} times over.", reason=Reason.TOO_LARGE)
+    is_packed = _CODINGS.issuperset(codings)  # what we did not ask for stays as it came
+    body = io.BytesIO()  # gives its content without a copy
+    with ExitStack() as slot:
+        while chunk := answer.raw.read(_CHUNK, decode_content=is_packed):
+            had = body.tell()
+            body.write(chunk)
+            if body.tell() > max_bytes:
+                raise _too_large(max_bytes)
+            if had <= _LARGE < body.tell():
+                if not _LARGE_SLOTS.acquire(timeout=present_limits().seconds_left(math.inf)):
+                    raise TimeoutError("no slot was free")
+                slot.callback(_LARGE_SLOTS.release)
+        return body.getvalue()
+
+
+def _opts_out(tags: Iterable[str]) -> bool:
+    """Whether these ``X-Robots-Tag`` headers ask us, or every robot, to leave it alone.
+
+    Each is a list of rules, which may begin with the name of the robot that it is for:
+    https://developers.google.com/search/docs/crawling-indexing/robots-meta-tag
+    """
+    for tag in tags:
+        robot = ""
+        for part in tag.lower().split(","):
+            name, colon, rule = (text.strip() for text in part.rpartition(":"))
+            if colon and name not in _RULES_WITH_VALUE and re.fullmatch(r"[\w*-]+", name):
+                robot = name
+            if robot in {"", "*", AGENT} and rule in _OPT_OUTS:
+                return True
+    return False
+
+
+def _retry_after_s(header: str) -> float | None:
+    """Seconds that ``Retry-After`` asks for, as a number or as a date (RFC 9110, 10.2.3); None where it does not."""
+    if re.fullmatch(r"[0-9]{1,9}", header.strip()):
+        return float(header)
+    try:
+        moment = parsedate_to_datetime(header)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds())

@@ -24,11 +24,19 @@ class Fault(StrEnum):
     JAVASCRIPT_SHELL = "javascript_shell"
     OUTDATED_BROWSER = "outdated_browser"
     NO_RESULTS = "no_results"
+    NO_RECORDS = "no_records"  # cards without records: the mouse brings their links, a click the side panel
+    ONLY_PANEL = "only_panel"  # nor do their links name a picture: only the side panel shows it
     ONLY_THUMBNAILS = "only_thumbnails"  # cards, but no address of any full-size picture
     UNKNOWN_LAYOUT = "unknown_layout"  # a person sees pictures, a parser finds neither record, link nor <img>
+    QUOTA = "quota"  # every search is answered with HTTP 429, without a captcha
+    SERVER_ERROR = "server_error"  # every search is answered with HTTP 503
     SLOW = "slow"  # picture hosts wait, then drip
     FAILING = "failing"  # a share of the pictures: 404, 500, 503, reset connection
     LYING = "lying"  # a share of the pictures: not what their headers or records say
+
+
+WITHOUT_RECORDS = frozenset({Fault.NO_RECORDS, Fault.ONLY_PANEL, Fault.ONLY_THUMBNAILS})
+REFUSALS = {Fault.QUOTA: 429, Fault.SERVER_ERROR: 503}  # the HTTP status of each
 
 
 @dataclass(frozen=True)

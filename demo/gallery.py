@@ -45,8 +45,8 @@ class Gallery:
     url : address of the search pages, without a path; known inside the ``with`` block, as the next is.
     allow_hosts : patterns that name exactly the picture hosts, for ``--allow-host``.
     labels : what can be found.
-    requests_seen : answers by kind: ``home``, ``consent``, ``search``, ``batch``, ``blocked``, ``thumbnail``,
-        ``picture``, ``page``, ``script_notice``.
+    requests_seen : answers by kind: ``home``, ``consent``, ``search``, ``batch``, ``blocked``, ``refused``,
+        ``details``, ``thumbnail``, ``picture``, ``page``, ``script_notice``.
 
     Raises
     ------

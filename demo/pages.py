@@ -4,6 +4,7 @@ Texts and looks are the gallery's own; what it shares with Google Images is what
 the few ids that last, and class names and other ids that are new at every start.
 """
 
+import json
 import re
 import secrets
 import string
@@ -128,6 +129,16 @@ def outdated_browser(skin: Skin) -> str:
     return _notice(skin, "Update your browser", "<p>This browser is no longer supported. Please use a newer one.</p>")
 
 
+def refused(skin: Skin, status: int) -> str:
+    """The page of a server that answers no search, with HTTP `status`."""
+    return _notice(skin, f"Error {status}", "<p>There is no answer to this search now. Please try again later.</p>")
+
+
+def details(entry: Entry) -> str:
+    """What the page's script asks for, card by card, where no records came: JSON, other than a record in shape."""
+    return json.dumps({"full": entry.full, "size": entry.size, "page": entry.page, "title": entry.title})
+
+
 def nothing_found(skin: Skin, query: str, labels: Sequence[str], mode: Mapping[str, str]) -> str:
     """The answer to a search that finds nothing."""
     text = f"<p>Your search for <b>{escape(query)}</b> did not match any documents.</p><p>There are pictures of:</p>"
@@ -177,8 +188,14 @@ def results(
     cards: int,
     is_2020: bool = False,
     with_records: bool = True,
+    with_details: bool = False,
+    with_links: bool = True,
 ) -> str:
-    """A result page: `cards` of the `entries` as cards, and the records of all of them in a script."""
+    """A result page: `cards` of the `entries` as cards, and the records of all of them in a script.
+
+    Without records the script asks for `details` where it has them; without links, cards lead to a picture's page by
+    its id alone.
+    """
     setup = f"var AF_initDataCallback=function(c){{(window.{skin.chunks}=window.{skin.chunks}||{{}})[c.key]=c.data;}};"
     script = script_of_2020(entries, query, labels) if is_2020 else script_of_today(entries, skin.store)
     state: Json = {
@@ -187,6 +204,8 @@ def results(
         "start": len(entries),
         "mode": urlencode(mode),
         "blank": PLACEHOLDER,
+        "hasDetails": with_details,
+        "hasLinks": with_links,
     }
     body = (
         f"{_header(skin, query, mode)}{_chips(skin, labels, mode)}<script>{setup if is_2020 else ''}</script>"

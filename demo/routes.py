@@ -22,7 +22,7 @@ from starlette.routing import Route
 
 from ..species import find
 from . import pages
-from .faults import Answer, Fault, answer
+from .faults import REFUSALS, WITHOUT_RECORDS, Answer, Fault, answer
 from .hosts import Hosts
 from .records import Entry, batch_of_2020
 from .shelf import Item, Shelf
@@ -75,6 +75,7 @@ class Routes:
                 Route("/_/VisualFrontendUi/data/batchexecute", self._batch_of_2020, methods=["POST"]),
                 Route(_THUMBNAILS, self._thumbnail),
                 Route("/imgres", self._imgres),
+                Route("/details/{key}", self._details),
                 Route("/photos/{key}/{name:path}", self._picture),
                 Route("/pages/{key}", self._picture_page),
             ]
@@ -100,6 +101,9 @@ class Routes:
         if mode not in ({"udm": "2"}, {"tbm": "isch"}):
             others = {name: value for name, value in params.items() if name not in {"udm", "tbm"}}
             return RedirectResponse(f"/search?{urlencode(others | {'udm': '2'})}", 302)
+        if self._fault in REFUSALS:
+            self._seen["refused"] += 1
+            return self._html(pages.refused(self._skin, REFUSALS[self._fault]), REFUSALS[self._fault])
         if self._fault is Fault.CAPTCHA:
             return self._to("/sorry/index", request)
         if self._skin.consent not in request.cookies:
@@ -110,7 +114,7 @@ class Routes:
         skin, fault = self._skin, self._fault
         query = request.query_params.get("q", "")
         is_2020 = self._layout == "2020" or "tbm" in mode
-        with_records = fault is not Fault.ONLY_THUMBNAILS
+        with_records = fault not in WITHOUT_RECORDS
         label = None if fault is Fault.NO_RESULTS else self._shelf.find(query)
         if "async" in request.query_params:
             self._seen["batch"] += 1
@@ -130,7 +134,16 @@ class Routes:
         if fault is Fault.UNKNOWN_LAYOUT:
             return self._html(pages.unknown_layout(skin, query, entries, mode))
         page = pages.results(
-            skin, query, entries, self._shelf.labels, mode, cards=_BATCH, is_2020=is_2020, with_records=with_records
+            skin,
+            query,
+            entries,
+            self._shelf.labels,
+            mode,
+            cards=_BATCH,
+            is_2020=is_2020,
+            with_records=with_records,
+            with_details=self._has_details,
+            with_links=fault is not Fault.ONLY_PANEL,
         )
         return self._html(page)
 
@@ -142,7 +155,7 @@ class Routes:
             start, label = int(asked[2][0]), self._shelf.find(asked[4])
         except (KeyError, IndexError, TypeError, ValueError):
             return PlainTextResponse("Not understood.", 400)
-        with_records = self._fault is not Fault.ONLY_THUMBNAILS
+        with_records = self._fault not in WITHOUT_RECORDS
         entries = await run_in_threadpool(self._entries, label, start, _BATCH) if with_records else []
         return Response(batch_of_2020(entries), media_type="application/json; charset=utf-8")
 
@@ -167,6 +180,15 @@ class Routes:
 
     async def _imgres(self, request: Request) -> Response:
         return await self._page_of(request.query_params.get("tbnid", ""))
+
+    @property
+    def _has_details(self) -> bool:
+        return self._fault in {Fault.NO_RECORDS, Fault.ONLY_PANEL}
+
+    async def _details(self, request: Request) -> Response:
+        self._seen["details"] += 1
+        item = await run_in_threadpool(self._shelf.item, request.path_params["key"]) if self._has_details else None
+        return Response(pages.details(self._entry(item)), media_type="application/json") if item else _not_found()
 
     async def _picture_page(self, request: Request) -> Response:
         return await self._page_of(request.path_params["key"])

@@ -1,6 +1,13 @@
 """Stage 1: species -> images on disk, with where each came from."""
 
-from .candidates import Candidate, Source
-from .stage import LIMIT, ScrapeResult, ScrapeStoppedError, SpeciesResult, scrape
+from ..lazy import public
 
 __all__ = ["LIMIT", "Candidate", "ScrapeResult", "ScrapeStoppedError", "Source", "SpeciesResult", "scrape"]
+__getattr__ = public(
+    __name__,
+    {
+        **dict.fromkeys(("LIMIT", "ScrapeResult", "ScrapeStoppedError", "scrape"), "stage"),
+        **dict.fromkeys(("Candidate", "Source"), "candidates"),
+        "SpeciesResult": "gathering",
+    },
+)

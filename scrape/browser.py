@@ -1,7 +1,7 @@
 """Finding and starting the browser, the one place that does.
 
 An existing Chrome or Chromium with its driver is used as found on PATH; only without them is Selenium Manager asked,
-which may download both. Its statistics are turned off.
+which may download both. Its statistics are turned off. A browser on a Selenium Grid is asked for through `grid`.
 """
 
 import ctypes
@@ -20,6 +20,7 @@ from ..errors import BrowserError
 from ..progress import SILENT, Progress
 
 if TYPE_CHECKING:
+    from selenium.webdriver.chrome.options import Options
     from selenium.webdriver.chrome.webdriver import WebDriver
 
 _BROWSERS = ("google-chrome", "google-chrome-stable", "chrome", "chromium", "chromium-browser")
@@ -28,7 +29,6 @@ _MAC_BROWSERS = (
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
 )
 _ARGUMENTS = (
-    "--remote-debugging-pipe",  # a browser whose driver is gone ends too, even after kill -9
     "--window-size=1280,1024",
     "--lang=en",
     "--disable-gpu",
@@ -59,43 +59,89 @@ def find_browser() -> BrowserPaths:
 
 
 @contextmanager
-def open_browser(profile: Path, *, headed: bool = False, progress: Progress = SILENT) -> Iterator["WebDriver"]:
-    """A fresh Chromium on the empty folder `profile`, closed when the block ends, with its network events logged.
+def open_browser(
+    profile: Path, *, headed: bool = False, grid_url: str | None = None, progress: Progress = SILENT
+) -> Iterator["WebDriver"]:
+    """A fresh Chrome or Chromium, closed when the block ends, with its network events logged.
+
+    Threads may open browsers side by side, but each its own: on Linux a local browser ends with the *thread* that
+    opened it (`_end_with_parent`), and only that thread should close it.
+
+    Parameters
+    ----------
+    profile : folder for the browser's own files, empty or not there yet; removed with the browser. A grid's browser
+        has its own and leaves this one unused.
+    headed : show its window.
+    grid_url : address of a Selenium Grid, or of any other WebDriver remote end; None for a browser on this machine.
+        A run that is killed leaves the grid's browser to the grid's own idle timeout (300 s in Grid 4).
 
     Raises
     ------
-    BrowserError : none is installed, or it does not start.
+    BrowserError : none is installed, the grid gives none, or it does not start.
+    UsageError : `grid_url` is no http or https address.
     """
+    try:
+        if grid_url is None:
+            driver = _start_here(profile, headed, progress)
+        else:
+            driver = _start_on_grid(grid_url, headed, progress)
+        try:
+            driver.set_page_load_timeout(PAGE_LOAD_S)
+            yield driver
+        finally:
+            driver.quit()
+    finally:
+        _remove(profile)
+
+
+def _options(headed: bool) -> "Options":
+    """What Chrome is asked for wherever it runs."""
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    if not headed:
+        options.add_argument("--headless=new")
+    for argument in _ARGUMENTS:
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"performance": "ALL"})  # answers to XHR are read from there
+    return options
+
+
+def _start_here(profile: Path, headed: bool, progress: Progress) -> "WebDriver":
     from selenium import webdriver
     from selenium.common.exceptions import WebDriverException
 
     paths = find_browser()
-    options = webdriver.ChromeOptions()
+    options = _options(headed)
     if paths.browser:
         options.binary_location = paths.browser
-    if not headed:
-        options.add_argument("--headless=new")
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         progress.note("Running as root: the browser starts without its sandbox. An ordinary user is safer.")
         options.add_argument("--no-sandbox")
-    for argument in (f"--user-data-dir={profile}", *_ARGUMENTS):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"performance": "ALL"})  # answers to XHR are read from there
-    os.environ["SE_AVOID_STATS"] = "true"
+    options.add_argument(f"--user-data-dir={profile}")
+    options.add_argument("--remote-debugging-pipe")  # a browser whose driver is gone ends too, even after kill -9
+    # http_proxy is no way to a driver on this machine; the public setter is deprecated, for what Chrome() doesn't take
+    options._ignore_local_proxy = True
+    os.environ.setdefault("SE_AVOID_STATS", "true")  # written once: other threads may read the environment
     die_with_us = {"preexec_fn": _end_with_parent()} if sys.platform == "linux" else {}
     service = webdriver.ChromeService(executable_path=paths.driver, log_output=os.devnull, popen_kw=die_with_us)
     try:
-        driver = webdriver.Chrome(options=options, service=service)
+        return webdriver.Chrome(options=options, service=service)
     except (WebDriverException, OSError) as error:
         what = "The browser did not start" if paths.browser else "No Chrome or Chromium was found"
-        detail = (str(getattr(error, "msg", None) or error).strip().splitlines() or [""])[0]
-        raise BrowserError(f"{what}: {detail.rstrip('.')}.", BROWSER_HINT) from error
-    try:
-        driver.set_page_load_timeout(PAGE_LOAD_S)
-        yield driver
-    finally:
-        driver.quit()
-        _remove(profile)
+        raise BrowserError(f"{what}: {driver_message(error)}.", BROWSER_HINT) from error
+
+
+def driver_message(error: Exception) -> str:
+    """What the driver said, without the lines about its build, its host and its stack."""
+    lines = str(getattr(error, "msg", None) or error).strip().splitlines() or ["no reason given"]
+    return " ".join([lines[0], *(line for line in lines[1:] if line.startswith("from "))]).rstrip(". ")
+
+
+def _start_on_grid(url: str, headed: bool, progress: Progress) -> "WebDriver":
+    from .grid import ChromeOnGrid
+
+    return ChromeOnGrid(url, _options(headed), progress=progress)
 
 
 def _remove(profile: Path) -> None:
@@ -108,11 +154,14 @@ def _remove(profile: Path) -> None:
 
 
 def _end_with_parent() -> Callable[[], None]:
-    """What the driver's process does before it becomes chromedriver: ask the kernel to end it when we are gone."""
+    """What the driver's process does before it becomes chromedriver: ask the kernel to end it when we are gone.
+
+    To the kernel, we are the thread that forks (prctl(2), PR_SET_PDEATHSIG).
+    """
     prctl = ctypes.CDLL(None).prctl  # looked up before the fork
     set_parent_death_signal = 1  # PR_SET_PDEATHSIG, linux/prctl.h
 
-    def ask() -> None:
+    def ask() -> None:  # of a process with threads: between fork and exec, no more than this
         prctl(set_parent_death_signal, signal.SIGKILL)
 
     return ask

@@ -1,102 +1,276 @@
 """Downloading candidates in parallel and checking each by really decoding it; results in rank order.
 
-A picture's failure is a value with a reason, never an exception that stops the batch.
+One set of threads serves all species at once and is polite to each host: so many connections, a gap between two
+requests, Retry-After. No thread sleeps for a slow or resting host while another could be asked. A picture's failure is
+a value with a reason, never an exception that stops the batch.
 """
 
 import random
 import threading
 import time
-from collections import defaultdict, deque
+from bisect import insort
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Self
 from urllib.parse import urlsplit
 
-from .. import images
+from .. import files, images, net
 from ..errors import BirdsError, FetchError, ImageError
 from ..net import Fetched
 from ..reasons import Reason
 from .candidates import Candidate
 
-WORKERS = 16
+WORKERS = 32
 PER_HOST = 4  # connections to one host at a time
-_TRIES = 3
+GAP_S = 0.05  # between the beginnings of two requests to one host
+_TRIES = {Reason.HTTP_ERROR: 3, Reason.NETWORK: 3, Reason.TIMEOUT: 2}  # of passing failures; others get one
 _FIRST_WAIT_S = 0.5
+_LONGEST_WAIT_S = 30.0  # a host that asks for a longer rest gets it: it is left alone until the next run
+_PIXELS_AT_ONCE = 24_000_000  # decoded at the same time, so that memory stays flat; a larger picture is decoded alone
 
 Fetch = Callable[[str], Fetched]
 
 
 @dataclass(frozen=True)
 class Download:
-    """What became of one candidate: ``jpeg`` and ``content``, or a ``reason``.
+    """What became of one candidate: a file to store, or a ``reason``.
 
     Attributes
     ----------
-    jpeg : the bytes to store.
+    staged : the JPEG to store, in the staging folder.
+    sha256 : of that file.
     content : of the original bytes.
     is_passing : whether another run may fare better.
     """
 
     candidate: Candidate
-    jpeg: bytes = b""
+    staged: Path | None = None
+    sha256: str = ""
     content: images.Content | None = None
     reason: Reason | None = None
     is_passing: bool = False
 
 
-def download(
-    candidates: Iterable[Candidate], fetch: Fetch, *, workers: int = WORKERS, per_host: int = PER_HOST
-) -> Iterator[Download]:
-    """Download `candidates`, at most `per_host` at a time from one host, yielding in their order.
+@dataclass(order=True)
+class _Job:
+    number: int  # the order in which jobs were handed in: the sort key
+    candidate: Candidate = field(compare=False)
+    host: str = field(compare=False)
+    tries: int = field(default=0, compare=False)
+    not_before: float = field(default=0.0, compare=False)  # time.monotonic
+    outcome: Download | Exception | None = field(default=None, compare=False)
 
-    Reads ahead by twice the number of workers; when the caller stops, what has not begun is dropped.
+
+@dataclass
+class _Host:
+    active: int = 0
+    not_before: float = 0.0  # time.monotonic
+
+
+class Downloader:
+    """Threads that fetch and check pictures until the ``with`` block ends.
+
+    Parameters
+    ----------
+    fetch : gives a URL's content or raises FetchError.
+    staging : an empty folder for the files to store.
+    workers, per_host : fetches at the same time, in all and from one host.
+    gap_s : seconds between the beginnings of two requests to the host of a URL.
     """
-    gates: dict[str, threading.Semaphore] = defaultdict(lambda: threading.Semaphore(per_host))
 
-    def job(candidate: Candidate, gate: threading.Semaphore) -> Download:
-        with gate:
-            return _download_one(candidate, fetch)
+    def __init__(
+        self,
+        fetch: Fetch,
+        staging: Path,
+        *,
+        workers: int = WORKERS,
+        per_host: int = PER_HOST,
+        gap_s: Callable[[str], float] = lambda _: GAP_S,
+    ) -> None:
+        self._fetch, self._staging, self._gap_s = fetch, staging, gap_s
+        self._workers, self._per_host = workers, per_host
+        self._numbers = count()
+        self._waiting: list[_Job] = []
+        self._hosts: dict[str, _Host] = {}
+        lock = threading.RLock()  # guards the three above and every job
+        self._changed, self._done = threading.Condition(lock), threading.Condition(lock)
+        self._is_closed = False
+        self._decoding = _Room(_PIXELS_AT_ONCE)
 
-    under_way: deque[Future[Download]] = deque()
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="birds-download")
-    stopped: BirdsError | None = None
-    try:
+    def __enter__(self) -> Self:
+        for number in range(self._workers):  # daemons: the end of the program does not wait for a slow host
+            threading.Thread(target=self._work, name=f"birds-download-{number}", daemon=True).start()
+        return self
+
+    def stop(self) -> None:
+        """Begin nothing more and let nobody wait: what `download` gave so far is all."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+            self._done.notify_all()
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.stop()
+        with self._decoding.taken(_PIXELS_AT_ONCE):  # nobody writes into the staging folder any more
+            pass
+
+    def download(self, candidates: Iterable[Candidate], wanted: Callable[[], int]) -> Iterator[Download]:
+        """Download `candidates`, yielding in their order; may be called from several threads at once.
+
+        Reads ahead by no more than twice the number of workers, and little further than `wanted` tells are still
+        needed. When the caller stops, what has not begun is dropped.
+        """
+        window: deque[_Job] = deque()
+        stopped: BirdsError | None = None
         try:
-            for candidate in candidates:
-                under_way.append(pool.submit(job, candidate, gates[urlsplit(candidate.url).netloc]))
-                if len(under_way) >= 2 * workers:
-                    yield under_way.popleft().result()
-        except BirdsError as error:  # the source stopped: what is under way still counts
-            stopped = error
-        while under_way:
-            yield under_way.popleft().result()
-        if stopped:
-            raise stopped
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+            try:
+                for candidate in candidates:
+                    window.append(self._begin(candidate))
+                    ahead = min(2 * self._workers, wanted() * 5 // 4 + 4)
+                    while window and (window[0].outcome or len(window) >= ahead):
+                        if not (outcome := self._outcome(window.popleft())):
+                            return
+                        yield outcome
+            except BirdsError as error:  # the source stopped: what is under way still counts
+                stopped = error
+            while window and (outcome := self._outcome(window.popleft())):
+                yield outcome
+            if stopped:
+                raise stopped
+        finally:
+            with self._changed:
+                for job in window:
+                    if job in self._waiting:
+                        self._waiting.remove(job)
 
+    def _begin(self, candidate: Candidate) -> _Job:
+        job = _Job(next(self._numbers), candidate, urlsplit(candidate.url).netloc.lower())
+        with self._changed:
+            self._waiting.append(job)
+            self._changed.notify()
+        return job
 
-def _download_one(candidate: Candidate, fetch: Fetch) -> Download:
-    try:
-        data = _fetch_with_retries(candidate.url, fetch).data
-        decoded = images.decode(data)
-        if min(decoded.width, decoded.height) < images.MIN_SIDE:
-            return Download(candidate, reason=Reason.TOO_SMALL)
-        content = images.describe(data, decoded)
-        return Download(candidate, jpeg=images.as_jpeg(decoded, data), content=content)
-    except FetchError as error:
-        return Download(candidate, reason=error.reason, is_passing=error.is_passing)
-    except ImageError as error:
-        return Download(candidate, reason=error.reason)
+    def _outcome(self, job: _Job) -> Download | None:
+        """What became of `job`, waiting for it; None where the end came first."""
+        with self._changed:
+            while job.outcome is None and not self._is_closed:
+                self._done.wait()
+        if isinstance(job.outcome, Exception):  # not the picture's fault: a full disk, say
+            raise job.outcome
+        return job.outcome
 
+    # -- what each thread does
 
-def _fetch_with_retries(url: str, fetch: Fetch) -> Fetched:
-    """Fetch, trying again after a passing failure with growing, jittered waits."""
-    for attempt in range(1, _TRIES + 1):
+    def _work(self) -> None:
+        while job := self._take():
+            try:
+                outcome = self._download(job.candidate, job.number)
+            except FetchError as error:
+                self._give_back(job, error)
+            except Exception as error:  # noqa: BLE001 - raised again in the thread that waits for this picture
+                self._finish(job, error)
+            else:
+                self._finish(job, outcome)
+
+    def _take(self) -> _Job | None:
+        """The first waiting job whose host may be asked now, waiting for one; None once all is over."""
+        with self._changed:
+            while not self._is_closed:
+                now = time.monotonic()
+                soonest = None
+                for job in list(self._waiting):
+                    host = self._hosts.setdefault(job.host, _Host())
+                    start = max(job.not_before, host.not_before)
+                    if start - now > _LONGEST_WAIT_S:
+                        self._waiting.remove(job)
+                        job.outcome = Download(job.candidate, reason=Reason.HTTP_ERROR, is_passing=True)
+                        self._done.notify_all()
+                    elif start <= now and host.active < self._per_host:
+                        self._waiting.remove(job)
+                        host.active += 1
+                        host.not_before = now + self._gap_s(job.candidate.url)
+                        return job
+                    elif host.active < self._per_host:
+                        soonest = min(soonest or start, start)
+                self._changed.wait(None if soonest is None else soonest - now)
+        return None
+
+    def _give_back(self, job: _Job, error: FetchError) -> None:
+        """Queue a job again after a passing failure, with growing, jittered waits; or let it be."""
+        now = time.monotonic()
+        wait_s = error.retry_after_s or _FIRST_WAIT_S * 2**job.tries * random.uniform(0.5, 1.5)
+        job.tries += 1
+        with self._changed:
+            if error.retry_after_s:  # the host rests, not only this picture
+                host = self._hosts[job.host]
+                host.not_before = max(host.not_before, now + wait_s)
+            if error.is_passing and job.tries < _TRIES.get(error.reason, 1) and wait_s <= _LONGEST_WAIT_S:
+                job.not_before = now + wait_s
+                self._hosts[job.host].active -= 1
+                insort(self._waiting, job)
+                self._changed.notify()
+                return
+        self._finish(job, Download(job.candidate, reason=error.reason, is_passing=error.is_passing))
+
+    def _finish(self, job: _Job, outcome: Download | Exception) -> None:
+        with self._changed:
+            job.outcome = outcome
+            self._hosts[job.host].active -= 1
+            self._done.notify_all()
+
+    def _download(self, candidate: Candidate, number: int) -> Download:
+        data = _read(candidate.path) if candidate.path else self._fetch(candidate.url).data
         try:
-            return fetch(url)
-        except FetchError as error:
-            if not error.is_passing or attempt == _TRIES:
-                raise
-            time.sleep(_FIRST_WAIT_S * 2 ** (attempt - 1) * random.uniform(0.5, 1.5))
-    raise AssertionError("unreachable")
+            with self._decoding.taken(images.pixels(data)):
+                decoded = images.decode(data)
+                if min(decoded.width, decoded.height) < images.MIN_SIDE:
+                    return Download(candidate, reason=Reason.TOO_SMALL)
+                content = images.describe(data, decoded)
+                jpeg = images.as_jpeg(decoded, data)
+                if self._is_closed:
+                    return Download(candidate, reason=Reason.NETWORK, is_passing=True)
+                staged = self._staging / f"{number}.jpg"
+                files.write_durably(staged, jpeg)
+        except ImageError as error:
+            return Download(candidate, reason=error.reason, is_passing=error.reason is Reason.NEEDS_HEIF)
+        sha256 = content.sha256 if decoded.is_plain_jpeg else images.sha256(jpeg)
+        return Download(candidate, staged=staged, sha256=sha256, content=content)
+
+
+def _read(path: Path) -> bytes:
+    """A picture that is on this computer already. Raises FetchError as a download would."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(net.MAX_BYTES + 1)
+    except OSError as error:
+        raise FetchError(f"{path} cannot be read: {error.strerror}.", reason=Reason.UNREADABLE) from error
+    if len(data) > net.MAX_BYTES:
+        raise FetchError(f"{path} is larger than {net.MAX_BYTES} bytes.", reason=Reason.TOO_LARGE)
+    return data
+
+
+class _Room:
+    """A semaphore with weights. A weight above the whole is let in alone."""
+
+    def __init__(self, size: int) -> None:
+        self._size = self._free = size
+        self._freed = threading.Condition()
+
+    @contextmanager
+    def taken(self, weight: int) -> Iterator[None]:
+        """Wait until `weight` is free, and hold it."""
+        weight = min(weight, self._size)
+        with self._freed:
+            while weight > self._free:
+                self._freed.wait()
+            self._free -= weight
+        try:
+            yield
+        finally:
+            with self._freed:
+                self._free += weight
+                self._freed.notify_all()

@@ -4,40 +4,31 @@ The stored set is the first N candidates in rank order that pass every check, co
 downloads finish. Run again, it adds what is missing and repeats nothing.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import ExitStack, closing
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from queue import Empty, SimpleQueue
 
-from .. import files, images, net
+from .. import net
 from .. import species as species_names
 from ..errors import SourceError, UsageError
 from ..files import Project
-from ..progress import SILENT, Bar, Progress
-from ..reasons import Cause, Reason
+from ..progress import SILENT, Progress
 from ..reconcile import reconcile
-from ..record import Provenance, Record, State
-from .candidates import Candidate, Source
-from .download import Download, Fetch, download
-from .google import GOOGLE_URL, GoogleImages
+from ..record import Record
+from ..robots import Robots
+from .candidates import Source
+from .download import GAP_S, Downloader
+from .gathering import Gathering, SpeciesResult, Target
+from .licences import WANTED
+from .saved_pages import SavedPages
+from .sources import Surroundings, name_of, open_source, own_labels
 
 LIMIT = 100
-SOURCES = ("google",)
-
-
-@dataclass
-class SpeciesResult:
-    """What became of one species. ``stored`` counts what is in ``images/`` from this and earlier runs."""
-
-    label: str
-    query: str
-    found: int = 0
-    stored: int = 0
-    refused: dict[str, int] = field(default_factory=dict)
-    strategies: dict[str, int] = field(default_factory=dict)
-    stopped: Cause | None = None
+DEFAULT_SOURCES = ("google",)
 
 
 @dataclass(frozen=True)
@@ -59,13 +50,20 @@ class ScrapeStoppedError(SourceError):
 def scrape(
     project: Path,
     *,
-    species: Sequence[str],
+    species: Sequence[str] = (),
     queries: Sequence[str] = (),
     limit: int = LIMIT,
-    source: str = "google",
-    google_url: str = GOOGLE_URL,
+    sources: Sequence[str] = DEFAULT_SOURCES,
+    licence: str = "any",
+    thumbnails: bool = False,
+    google_url: str | None = None,
+    source_urls: Mapping[str, str] | None = None,
     allow_hosts: Iterable[str] = (),
+    proxy: str | None = None,
+    browsers: int = 1,
+    grid_url: str | None = None,
     headed: bool = False,
+    save_pages: Path | None = None,
     accept_missing: bool = False,
     only_if_changed: bool = False,
     progress: Progress = SILENT,
@@ -75,62 +73,91 @@ def scrape(
     Parameters
     ----------
     project : the project folder.
-    species : names in any spelling; unknown ones are searched as typed.
+    species : names in any spelling; unknown ones are searched as typed. Default: the labels that ``urls:FILE`` and
+        ``folder:DIR`` have.
     queries : search terms that override the species' own, one a species in the same order; "" keeps the usual one.
     limit : pictures a species.
-    google_url : another server that behaves like Google Images, see ``birds gallery``.
+    sources : asked in turn until each species has its number, see `sources.SOURCES`.
+    licence : ``any``; ``open``, a Creative Commons licence or the public domain; ``commercial``, those of them that
+        allow commercial use. What cannot show a fitting licence is not downloaded.
+    thumbnails : take thumbnails where Google shows nothing larger; they are marked by their strategy.
+    google_url, source_urls : other servers that behave like Google Images, or like the source of that name.
     allow_hosts : ``HOST:PORT`` patterns the network guard lets through, see `net.parse_allowed_hosts`.
+    proxy : for everything but the browser; the guard ends there.
+    browsers : species searched side by side.
+    grid_url : a Selenium Grid that has the browsers, in place of this computer.
     headed : show the browser.
+    save_pages : a folder for every page that a source gives.
     accept_missing : pictures that vanished from images/ were removed on purpose.
     only_if_changed : do not repeat a search that was carried through with this limit or a higher one.
 
     Raises
     ------
-    ScrapeStoppedError : a source was blocked or gave nothing; what was got is stored and in the error's ``result``.
+    ScrapeStoppedError : a source was blocked or gave nothing, and no other made up for it; what was got is stored and
+        in the error's ``result``.
     UsageError, ProjectError, BrowserError
     """
-    targets = _targets(species, queries, progress)
-    if limit < 1:
-        raise UsageError(f"--limit is {limit}.", "Ask for one picture or more.")
-    if source not in SOURCES:
-        raise UsageError(f"There is no source {source!r}.", f"Sources: {', '.join(SOURCES)}.")
+    for name, number in (("--limit", limit), ("--browsers", browsers)):
+        if number < 1:
+            raise UsageError(f"{name} is {number}.", "Ask for one or more.")
     place = Project(Path(project))
-    session = net.make_session(net.parse_allowed_hosts(allow_hosts))
-    fetch = partial(net.fetch, session)
-    results = [SpeciesResult(label, query) for label, query in targets]
-    failure: SourceError | None = None
-    with place.locked("scrape"), Record(place) as record, session:
-        reconcile(place, record, accept_missing=accept_missing)
-        with closing(GoogleImages(place, base_url=google_url, headed=headed, progress=progress)) as google:
-            for result in results:
-                if only_if_changed and record.searched(result.label, source, result.query) >= limit:
-                    result.stored = record.counts().get(result.label, 0)
-                    progress.note(f"{result.label} is up to date: {result.stored} pictures.")
-                    continue
-                if failure and failure.cause is not Cause.NO_RESULTS:  # a block ends the source, not only this search
-                    result.stopped = failure.cause
-                    result.stored = record.counts().get(result.label, 0)
-                    continue
-                try:
-                    _scrape_one(place, record, google, fetch, result, limit=limit, progress=progress)
-                except SourceError as error:
-                    result.stopped = error.cause
-                    failure = error
+    urls = {**(source_urls or {}), **({"google": google_url} if google_url else {})}
+    for name in (*urls, *sources):
+        name_of(name)
+    session = net.make_session(net.parse_allowed_hosts(allow_hosts), proxy=proxy)
+    around = Surroundings(
+        place, session, urls, licence, thumbnails, headed, grid_url, SavedPages(save_pages, place.logs), progress
+    )
+    sources = _showing(licence, sources, around)
+    targets = _targets(species or [label for one in sources for label in own_labels(one)], queries, progress)
+    if proxy:
+        progress.note("The guard against private addresses ends at the proxy: it, not birds, resolves names.")
+    with place.locked("scrape"), session:
+        with Record(place) as record:
+            reconcile(place, record, accept_missing=accept_missing)
+        robots = Robots(session)
+        downloader = Downloader(
+            partial(net.fetch, session, check=robots.check),
+            place.staging("download"),
+            gap_s=lambda url: max(GAP_S, robots.delay_s(url) or 0.0),
+        )
+        with downloader:
+            gathering = Gathering(place, downloader, limit, licence, progress)
+            results, failures = _gather(gathering, targets, sources, around, browsers, only_if_changed=only_if_changed)
     outcome = ScrapeResult(results)
-    if failure:
-        raise ScrapeStoppedError(failure, outcome)
+    if short := next((one for one in results if one.stopped), None):
+        raise ScrapeStoppedError(next(error for error in failures if error.cause is short.stopped), outcome)
     return outcome
 
 
-def _targets(names: Sequence[str], queries: Sequence[str], progress: Progress) -> list[tuple[str, str]]:
-    """(label, query) of each species, each label once."""
+def _showing(licence: str, sources: Sequence[str], around: Surroundings) -> list[str]:
+    """Those of the `sources` that can show the licence asked for; the others are left out with a note."""
+    if licence not in WANTED:
+        raise UsageError(f"There is no --licence {licence!r}.", f"Choose {', '.join(WANTED)}.")
+    fitting = []
+    for one in dict.fromkeys(sources):
+        with closing(open_source(one, around)) as source:  # a missing list or folder is told before anything begins
+            if licence == "any" or source.shows_licences:
+                fitting.append(one)
+            else:
+                around.progress.note(f"{one} shows no licences, so it is not asked with --licence {licence}.")
+    if not fitting:
+        raise UsageError(
+            f"With --licence {licence} nothing is left to ask.",
+            "Add a source that shows licences: --source inaturalist, gbif, commons or openverse.",
+        )
+    return fitting
+
+
+def _targets(names: Sequence[str], queries: Sequence[str], progress: Progress) -> list[Target]:
+    """What to search for, each label once."""
     if not names:
         raise UsageError("No species given.", "Example: birds scrape --species cigüeña")
     if queries and len(queries) != len(names):
         raise UsageError(
             f"{len(names)} species but {len(queries)} search terms.", "Give --query once for each --species."
         )
-    targets: dict[str, str] = {}
+    targets: dict[str, Target] = {}
     for name, query in zip(names, queries or [""] * len(names), strict=True):
         known = species_names.find(name)
         label = known.label if known else species_names.clean_label(name)
@@ -138,86 +165,55 @@ def _targets(names: Sequence[str], queries: Sequence[str], progress: Progress) -
             near = species_names.nearest(name)
             hint = f" Did you mean {', '.join(near)}?" if near else ""
             progress.note(f"{name!r} is not in the list of species and is searched as typed.{hint}")
-        targets[label] = query.strip() or (known.query if known else label)
-    return list(targets.items())
+        own = query.strip()
+        targets[label] = Target(
+            label, own or (known.query if known else label), own or (known.scientific if known else label)
+        )
+    return list(targets.values())
 
 
-def _scrape_one(
-    project: Project,
-    record: Record,
-    source: Source,
-    fetch: Fetch,
-    result: SpeciesResult,
+def _gather(
+    gathering: Gathering,
+    targets: Sequence[Target],
+    sources: Sequence[str],
+    around: Surroundings,
+    browsers: int,
     *,
-    limit: int,
-    progress: Progress,
-) -> None:
-    """Fill one species up to `limit` pictures; `result` is updated as it goes, so that a failure loses no count."""
-    label = result.label
-    result.stored = record.counts().get(label, 0)
-    if result.stored >= limit:
-        record.remember_search(label, source.name, result.query, limit)
-        return
-    settled = record.settled_urls(label)
-    refused: Counter[str] = Counter()
-    strategies: Counter[str] = Counter()
-    positions: dict[str, int] = {}
+    only_if_changed: bool,
+) -> tuple[list[SpeciesResult], list[SourceError]]:
+    """Fill every species, `browsers` side by side; what became of each, and why sources stopped."""
+    results = [SpeciesResult(target.label, target.term) for target in targets]
+    failures: list[SourceError] = []
+    pending: SimpleQueue[tuple[Target, SpeciesResult]] = SimpleQueue()
+    for one in zip(targets, results, strict=True):
+        pending.put(one)
 
-    def unseen() -> Iterator[Candidate]:
-        for position, candidate in enumerate(source.search(result.query, limit), start=1):
-            result.found = position
-            strategies[candidate.strategy] += 1
-            positions[candidate.url] = position
-            if candidate.url not in settled:
-                yield candidate
-
-    with progress.bar(label, limit) as bar:
-        bar.advance(result.stored)
-        try:
-            for done in download(unseen(), fetch):
-                provenance = done.candidate.provenance(source.name, result.query, positions[done.candidate.url])
-                reason = done.reason or _store(project, record, label, done, provenance)
-                if reason:
-                    refused[reason] += 1
-                    record.remember_attempt(label, done.candidate.url, reason, is_passing=done.is_passing)
+    def work() -> None:
+        with Record(gathering.project) as record, ExitStack() as open_ones:
+            chain = [open_ones.enter_context(closing(open_source(one, around))) for one in sources]
+            while not gathering.stopping.is_set():
+                try:
+                    target, result = pending.get_nowait()
+                except Empty:
+                    return
+                result.query = target.query(chain[0].asks_by)
+                if only_if_changed and _is_up_to_date(record, target, chain, gathering.limit):
+                    result.stored = record.counts().get(target.label, 0)
+                    around.progress.note(f"{target.label} is up to date: {result.stored} pictures.")
                 else:
-                    result.stored += 1
-                _show(bar, result, refused, stored=not reason)
-                if result.stored >= limit:
-                    break
-        finally:
-            result.refused = dict(refused)
-            result.strategies = dict(strategies)
-    record.remember_search(label, source.name, result.query, limit)
-    if result.stored < limit:
-        progress.note(
-            f"{label}: {result.stored} of the {limit} pictures asked for; the results of {result.query!r} ended."
-        )
+                    failures.extend(gathering.fill(target, result, chain, record))
+
+    with ThreadPoolExecutor(min(browsers, len(targets)), thread_name_prefix="birds-species") as pool:
+        threads = [pool.submit(work) for _ in range(min(browsers, len(targets)))]
+        try:
+            wait(threads, return_when=FIRST_EXCEPTION)
+        finally:  # all done, or Ctrl-C, or one could not go on: the others end after the picture they are at
+            gathering.stopping.set()
+            gathering.downloader.stop()
+    for thread in threads:
+        thread.result()
+    return results, failures
 
 
-def _store(project: Project, record: Record, label: str, done: Download, provenance: Provenance) -> Reason | None:
-    """Commit one picture: row pending, file, stored. Returns a reason where it is known under this label already."""
-    content = done.content
-    assert content is not None
-    if record.knows(label, content.sha256):
-        return Reason.EXACT_COPY
-    name = f"{content.sha256[:16]}.jpg"  # the same picture always gets the same name, whatever run stores it
-    if record.has_name(label, name):  # a person edited that file in place: it is another picture now
-        name = f"{content.sha256}.jpg"
-    path = project.images / label / name
-    with record.transaction():
-        picture = record.picture(content)
-        file_id = record.add_file(
-            label, name, sha256=images.sha256(done.jpeg), picture=picture, provenance=provenance, state=State.PENDING
-        )
-    files.write_bytes(path, done.jpeg)
-    with record.transaction():
-        record.update_file(file_id, state=State.STORED, mtime_ns=path.stat().st_mtime_ns)
-        record.remember_attempt(label, done.candidate.url, None)
-    return None
-
-
-def _show(bar: Bar, result: SpeciesResult, refused: Counter[str], *, stored: bool) -> None:
-    bar.describe(f"(found {result.found}, refused {refused.total()})")
-    if stored:
-        bar.advance()
+def _is_up_to_date(record: Record, target: Target, chain: Sequence[Source], limit: int) -> bool:
+    return all(record.searched(target.label, source.name, target.query(source.asks_by)) >= limit for source in chain)

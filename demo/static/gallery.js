@@ -25,6 +25,16 @@
 
   const keep2020 = (data) => data[31][0][12][2].map(keep);
 
+  const asked = {};
+
+  async function recordOf(key) { // asked for, once, where the page came without records
+    if (!records[key] && state.hasDetails) {
+      asked[key] ??= fetch("/details/" + key).then((answer) => (answer.ok ? answer.json() : undefined));
+      records[key] = await asked[key];
+    }
+    return records[key];
+  }
+
   // -- cards
   function build(key) {
     const { thumb, thumbSize, page, title } = records[key];
@@ -57,15 +67,17 @@
   const watch = () => grid.querySelectorAll("img[data-__src__]").forEach((image) => lazy.observe(image));
 
   // -- links
-  function reveal(event) {
+  async function reveal(event) {
     const link = event.target.closest("a");
-    const record = link && records[link.parentElement.dataset.__key__];
-    if (!record || link.href) return;
+    if (!link || link.href) return;
     const key = link.parentElement.dataset.__key__;
-    link.href = "/imgres?" + new URLSearchParams({
-      imgurl: record.full, imgrefurl: record.page, docid: [...key].reverse().join(""), tbnid: key,
-      w: record.size[0], h: record.size[1],
-    });
+    const query = { docid: [...key].reverse().join(""), tbnid: key };
+    if (state.hasLinks) {
+      const record = await recordOf(key);
+      if (!record) return;
+      Object.assign(query, { imgurl: record.full, imgrefurl: record.page, w: record.size[0], h: record.size[1] });
+    }
+    link.href = "/imgres?" + new URLSearchParams(query);
   }
   for (const kind of ["mouseover", "mousedown", "focusin", "touchstart"]) grid.addEventListener(kind, reveal);
 
@@ -76,9 +88,8 @@
     document.querySelector(".__on__")?.classList.remove("__on__");
   }
 
-  function open(card) {
+  async function open(card) {
     close();
-    const record = records[card.dataset.__key__];
     const thumb = card.querySelector("img").src;
     panel.replaceChildren();
     const button = panel.appendChild(document.createElement("button"));
@@ -87,18 +98,21 @@
     button.addEventListener("click", close);
     const title = panel.appendChild(document.createElement("h2"));
     title.textContent = card.querySelector("span").textContent;
-    const small = panel.appendChild(document.createElement("img"));
+    const visit = panel.appendChild(document.createElement("a"));
+    const small = visit.appendChild(document.createElement("img"));
     small.src = thumb;
     card.classList.add("__on__");
     panel.hidden = false;
     document.body.classList.add("__open__");
-    if (!record) return;
+    const record = await recordOf(card.dataset.__key__);
+    if (!record || !small.isConnected) return;
 
+    visit.href = record.page;
     const text = panel.appendChild(document.createElement("p"));
     text.append(record.size.join(" × ") + " pixels, from ");
-    const visit = text.appendChild(document.createElement("a"));
-    visit.href = record.page;
-    visit.textContent = new URL(record.page).hostname;
+    const site = text.appendChild(document.createElement("a"));
+    site.href = record.page;
+    site.textContent = new URL(record.page).hostname;
     setTimeout(() => {
       if (!small.isConnected) return;
       const full = document.createElement("img");

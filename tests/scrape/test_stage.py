@@ -1,11 +1,5 @@
 """The stage end to end: real headless Chromium, the gallery as Google, the network guard on."""
 
-import contextlib
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -199,48 +193,3 @@ def test_without_a_browser_the_error_says_what_to_install(
     monkeypatch.setenv("SE_OFFLINE", "true")
     with pytest.raises(BrowserError, match="apt-get install chromium"):
         scrape(tmp_path, species=["garza"], **options(gallery))
-
-
-def test_a_scrape_killed_in_the_middle_goes_on_to_the_same_set(tmp_path: Path, shelf: Path) -> None:
-    with Gallery(shelf, latency_s=0.15) as gallery:
-        undisturbed = tmp_path / "undisturbed"
-        scrape(undisturbed, species=["cigüeña"], **options(gallery))
-        killed = tmp_path / "killed"
-        code = (
-            "import sys; from pathlib import Path; from birds.scrape import scrape; "
-            "scrape(Path(sys.argv[1]), species=['cigüeña'], google_url=sys.argv[2], allow_hosts=sys.argv[3:])"
-        )
-        command = [sys.executable, "-c", code, str(killed), gallery.url, *gallery.allow_hosts]
-        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 60
-        while len(list((killed / "images").glob("*/*.jpg"))) < 5 and time.monotonic() < deadline:
-            time.sleep(0.01)
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-        arrived = len(list((killed / "images").glob("*/*.jpg")))
-        assert 5 <= arrived < 45
-        scrape(killed, species=["cigüeña"], **options(gallery))
-    names = [
-        sorted(path.name for path in (folder / "images" / "cigüeña").iterdir()) for folder in (undisturbed, killed)
-    ]
-    assert names[0] == names[1]
-    with Record(Project(killed)) as record:
-        assert len(record.files(State.STORED)) == len(record.files()) == 45
-    assert not browsers_on(killed), "the killed run's browser is still running"
-    with Project(killed).locked("check"):
-        assert not Project(killed).temporary.exists()
-
-
-def browsers_on(root: Path) -> list[str]:
-    """Command lines of processes that use a profile under `root`, after giving them a moment to end. Linux only."""
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        found = []
-        for process in Path("/proc").glob("[0-9]*/cmdline"):
-            with contextlib.suppress(OSError):
-                line = process.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-                found += [line] if f"--user-data-dir={root}" in line else []
-        if not found:
-            return []
-        time.sleep(0.2)
-    return found
