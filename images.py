@@ -23,7 +23,32 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 MAX_PIXELS = 50_000_000  # 150 MB once decoded; cameras of 2024 stay below
 MAX_SIDE = 65_500  # pixels; libjpeg, which writes what we store, takes no longer one
 MIN_SIDE = 64  # pixels; below it the shorter side shows no bird
+_HEIF_BRANDS = {
+    b"heic",
+    b"heix",
+    b"heim",
+    b"heis",
+    b"hevc",
+    b"hevx",
+    b"hevm",
+    b"hevs",
+    b"heif",
+    b"mif1",
+    b"msf1",
+    b"mif2",
+}
+_AVIF_BRANDS = {b"avif", b"avis"}
 RESIZES = ("squish", "crop")
+_STRIP_PIXELS = 2_000_000
+_UPRIGHT = {  # EXIF orientation -> what undoes it
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 @dataclass(frozen=True)
@@ -33,7 +58,7 @@ class Decoded:
     Attributes
     ----------
     image : mode RGB, upright (EXIF orientation applied), first frame; transparent parts on white.
-    format : what the file really is, one of `FORMATS`.
+    format : what the file really is, one of `FORMATS`, or HEIF where the extra of that name is installed.
     width, height : pixels of the upright picture.
     is_plain_jpeg : the file is an upright RGB JPEG already and can be stored byte for byte.
     """
@@ -67,18 +92,21 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Decoded:
 
     Raises
     ------
-    ImageError : NOT_AN_IMAGE (nothing known), TOO_MANY_PIXELS, or UNREADABLE (truncated, damaged, hostile).
+    ImageError : NOT_AN_IMAGE (nothing known), NEEDS_HEIF (HEIC, without what reads it), TOO_MANY_PIXELS, or UNREADABLE
+        (truncated, damaged, hostile).
     """
     try:
-        opened = Image.open(io.BytesIO(data), formats=FORMATS)
+        opened = _open(data)
         if opened.width * opened.height > max_pixels or max(opened.size) > MAX_SIDE:
             raise ImageError(f"{opened.width}x{opened.height} pixels are too many.", reason=Reason.TOO_MANY_PIXELS)
         opened.load()
         image_format = "JPEG" if opened.format == "MPO" else str(opened.format)  # MPO: a JPEG with more behind it
         orientation = _orientation(opened)
         is_plain = opened.format == "JPEG" and opened.mode == "RGB" and orientation == 1
-        image = ImageOps.exif_transpose(opened) if orientation != 1 else opened
-        image = _rgb(image)
+        image = _rgb(opened)
+        del opened  # of 50 million pixels, one copy is enough
+        if orientation != 1:
+            image = image.transpose(_UPRIGHT[orientation])
     except ImageError:
         raise
     except UnidentifiedImageError as error:
@@ -88,6 +116,27 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Decoded:
     except Exception as error:  # the edge of one image; see the module's docstring
         raise ImageError(f"It cannot be decoded: {error}.", reason=Reason.UNREADABLE) from error
     return Decoded(image, image_format, image.width, image.height, is_plain)
+
+
+def _open(data: bytes) -> Image.Image:
+    """The picture in `data` by its header: its pixels are not decoded yet."""
+    if not _is_heif(data):
+        return Image.open(io.BytesIO(data), formats=FORMATS)
+    try:
+        from pillow_heif import HeifImageFile
+    except ImportError as error:
+        message = 'It is a HEIC picture, which birds reads after pip install "birds[heif]".'
+        raise ImageError(message, reason=Reason.NEEDS_HEIF) from error
+    return HeifImageFile(io.BytesIO(data))  # type: ignore[no-untyped-call]
+
+
+def _is_heif(data: bytes) -> bool:
+    """Whether the brands in its first box (ISO/IEC 23008-12) say HEIF, as a phone's HEIC does, and not AVIF."""
+    if data[4:8] != b"ftyp":
+        return False
+    end = min(int.from_bytes(data[:4]), 256)
+    brands = {data[8:12], *(data[at : at + 4] for at in range(16, end, 4))}
+    return bool(brands & _HEIF_BRANDS) and not brands & _AVIF_BRANDS
 
 
 def _orientation(image: Image.Image) -> int:
@@ -100,25 +149,45 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _rgb(image: Image.Image) -> Image.Image:
+    """`image` in mode RGB, a strip at a time, so that a large one is never there three times over."""
     if image.mode == "RGB":
         return image
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):  # 16 bits a channel: Pillow would clip at 255
-        import numpy as np
+    rows = max(1, _STRIP_PIXELS // image.width)
+    strips = [(0, top, image.width, min(top + rows, image.height)) for top in range(0, image.height, rows)]
+    is_deep = image.mode in ("I", "F") or image.mode.startswith("I;16")  # 16 bits a channel: Pillow would clip at 255
+    white = 255.0
+    if is_deep and any(_values(image.crop(strip)).max(initial=0) > white for strip in strips):
+        white = 65535.0
+    result = Image.new("RGB", image.size)
+    for strip in strips:
+        part = image.crop(strip)
+        result.paste(_from_deep(part, white) if is_deep else _flattened(part), strip[:2])
+    return result
 
-        values = np.asarray(image, dtype=np.float64)
-        top = 65535.0 if values.max(initial=0) > 255 else 255.0
-        return Image.fromarray((values.clip(0, top) * (255 / top)).astype(np.uint8)).convert("RGB")
+
+def _values(image: Image.Image) -> "np.ndarray":
+    import numpy as np
+
+    return np.asarray(image, dtype=np.float64)
+
+
+def _from_deep(image: Image.Image, white: float) -> Image.Image:
+    values = _values(image).clip(0, white) * (255 / white)
+    return Image.fromarray(values.astype("uint8")).convert("RGB")
+
+
+def _flattened(image: Image.Image) -> Image.Image:
+    """8 bits a channel as RGB, transparent parts on white."""
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         layered = image.convert("RGBA")
-        white = Image.new("RGBA", layered.size, "white")
-        return Image.alpha_composite(white, layered).convert("RGB")
+        return Image.alpha_composite(Image.new("RGBA", layered.size, "white"), layered).convert("RGB")
     return image.convert("RGB")
 
 
 def pixels(data: bytes) -> int:
     """Pixels that `data` claims to have, by its header alone; 0 where that says nothing."""
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
+        with _open(data) as opened:
             return opened.width * opened.height
     except Exception:  # noqa: BLE001 - `decode` says what is wrong with it
         return 0
@@ -168,11 +237,15 @@ def inspect(data: bytes) -> Content:
 def perceptual_hashes(image: Image.Image) -> tuple[int, int]:
     """64-bit pHash of `image` and of its mirror image, as unsigned integers.
 
-    The DCT hash of Zauner (2010), as the library ``imagehash`` computes it: close pictures differ in few bits.
+    The DCT hash of Zauner (2010), as the library ``imagehash`` computes it: close pictures differ in few bits. Large
+    pictures are shrunk in two steps, whole pixels averaged first, which is 4 ms faster at 1600x1067 (0.5 instead of
+    4.8) and moves no hash by more than 2 bits: of 1,249 photographs and their mirror images 7 % by those 2, of 200
+    mosaics of them in 1600x1067 pixels 13 %.
     """
     import imagehash
 
-    small = image.convert("L").resize((32, 32), Image.Resampling.LANCZOS)  # what phash does first; once for both
+    # what phash does first, here once for both hashes; the gap leaves Lanczos four pixels for each that it makes
+    small = image.convert("L").resize((32, 32), Image.Resampling.LANCZOS, reducing_gap=4.0)
     return int(str(imagehash.phash(small)), 16), int(str(imagehash.phash(ImageOps.mirror(small))), 16)
 
 

@@ -11,6 +11,7 @@ import re
 import socket
 import threading
 import time
+import zlib
 from collections.abc import Callable, Generator, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from urllib.parse import urljoin, urlsplit
 from .addresses import is_private_in_text, is_public, parse_allowed_hosts
 from .errors import FetchError, UsageError
 from .reasons import Reason
-from .wire import MAX_HEADERS, Answer, Limits, present_limits, within
+from .wire import MAX_HEADERS, Answer, Limits, chunks, present_limits, within
 
 if TYPE_CHECKING:
     import requests
@@ -37,12 +38,9 @@ MAX_BYTES = 30_000_000
 MAX_REDIRECTS = 5
 TIMEOUT_S = 20.0  # for the next byte
 DEADLINE_S = 60.0  # for one picture, redirects and body included
-_CHUNK = 131_072
 _LARGE = 2_000_000  # bytes; what is larger comes in only so many at a time, so that 32 threads stay under 500 MB:
 _LARGE_SLOTS = threading.BoundedSemaphore(4)
 _PASSING_STATUS = frozenset({408, 425, 429})  # and every 5xx
-_CODINGS = frozenset({"gzip", "x-gzip", "deflate"})
-_MAX_CODINGS = 2
 _OPT_OUTS = frozenset({"noai", "noimageai", "noindex", "noimageindex", "none"})
 _RULES_WITH_VALUE = frozenset({"unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"})
 
@@ -219,7 +217,7 @@ def fetch(
     import requests
     from urllib3.exceptions import HTTPError, ReadTimeoutError  # what reading a body raises
 
-    limits = Limits(time.monotonic() + deadline_s, 2 * max_bytes + MAX_HEADERS)
+    limits = Limits(time.monotonic() + deadline_s, max_bytes * 9 // 8 + MAX_HEADERS)
     try:
         for _ in range(MAX_REDIRECTS + 1):
             if urlsplit(url).scheme not in ("http", "https"):
@@ -242,7 +240,7 @@ def fetch(
         raise FetchError(f"{error} is not on the public internet.", reason=Reason.FORBIDDEN_ADDRESS) from error
     except (requests.Timeout, ReadTimeoutError, TimeoutError) as error:
         raise FetchError("It took too long.", reason=Reason.TIMEOUT, is_passing=True) from error
-    except (requests.RequestException, HTTPError, OSError, ValueError) as error:
+    except (requests.RequestException, HTTPError, OSError, ValueError, zlib.error) as error:
         if isinstance(error, ValueError) and not isinstance(error, requests.exceptions.InvalidHeader):
             raise FetchError(f"The address is malformed: {error}.", reason=Reason.FORBIDDEN_ADDRESS) from error
         raise FetchError(f"The connection failed: {error}.", reason=Reason.NETWORK, is_passing=True) from error
@@ -267,21 +265,20 @@ def _too_large(max_bytes: int) -> FetchError:
 
 def _body(answer: "requests.Response", max_bytes: int) -> bytes:
     """The body, unpacked."""
-    codings = [one.strip().lower() for one in answer.headers.get("Content-Encoding", "").split(",")]
-    if len(codings) > _MAX_CODINGS:
+    codings = [one.strip() for one in answer.headers.get("Content-Encoding", "").lower().split(",")]
+    if len(codings) > 1:
         raise FetchError(f"It is packed {len(codings)} times over.", reason=Reason.TOO_LARGE)
-    is_packed = _CODINGS.issuperset(codings)  # what we did not ask for stays as it came
     body = io.BytesIO()  # gives its content without a copy
     with ExitStack() as slot:
-        while chunk := answer.raw.read(_CHUNK, decode_content=is_packed):
+        for chunk in chunks(answer.raw, codings[0]):
             had = body.tell()
-            body.write(chunk)
-            if body.tell() > max_bytes:
+            if had + len(chunk) > max_bytes:
                 raise _too_large(max_bytes)
-            if had <= _LARGE < body.tell():
+            if had <= _LARGE < had + len(chunk):
                 if not _LARGE_SLOTS.acquire(timeout=present_limits().seconds_left(math.inf)):
                     raise TimeoutError("no slot was free")
                 slot.callback(_LARGE_SLOTS.release)
+            body.write(chunk)
         return body.getvalue()
 
 

@@ -153,7 +153,8 @@ _PROVENANCE = (
     "observation",
 )
 _SELECT_FILES = f"""
-SELECT f.id, f.label, f.name, f.state, f.sha256, f.picture, f.mtime_ns, f.added_at, {", ".join(f"f.{c}" for c in _PROVENANCE)},
+SELECT f.id, f.label, f.name, f.state, f.sha256, f.picture, f.mtime_ns, f.added_at,
+       {", ".join(f"f.{c}" for c in _PROVENANCE)},
        p.sha256 AS original, p.bytes, p.format, p.width, p.height, p.phash, p.mirror_phash, p.unreadable,
        d.verdict, d.reason, d.author AS decider
 FROM files f JOIN pictures p ON p.id = f.picture

@@ -9,17 +9,23 @@ import io
 import math
 import socket
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .errors import FetchError
 from .reasons import Reason
 
+if TYPE_CHECKING:
+    import urllib3
+
 MAX_HEADERS = 262_144  # bytes; Chromium's limit
 _TIMEOUT_S = 20.0
+_CHUNK = 131_072
+_CODINGS = frozenset({"gzip", "x-gzip", "deflate"})
 
 
 @dataclass(frozen=True)
@@ -27,7 +33,7 @@ class Limits:
     """Of one fetch: when it has to be over (time.monotonic), and the bytes that may come after the headers."""
 
     deadline: float = math.inf
-    body_bytes: int = 60_000_000
+    body_bytes: int = 50_000_000
 
     def seconds_left(self, timeout: object) -> float:
         """Until the deadline, at most `timeout`. Raises TimeoutError once it has passed."""
@@ -97,3 +103,24 @@ class Answer(http.client.HTTPResponse):
                 raise FetchError("Its headers are too large.", reason=Reason.TOO_LARGE) from error
             raise
         self._wire.bytes_left = _limits.get().body_bytes
+
+
+def chunks(raw: "urllib3.BaseHTTPResponse", coding: str) -> Iterator[bytes]:
+    """The body that `raw` has still to read, unpacked from gzip or deflate. Other codings, never asked for, stay.
+
+    urllib3 can unpack too, but keeps the whole of a stream that unpacks to nothing. What follows a stream's end is not
+    read. Raises zlib.error.
+    """
+    packed = raw.read(_CHUNK, decode_content=False)
+    if coding not in _CODINGS:
+        while packed:
+            yield packed
+            packed = raw.read(_CHUNK, decode_content=False)
+        return
+    is_bare = coding == "deflate" and packed[:1] and packed[0] & 15 != 8  # without zlib's header, as some send it
+    unpacker = zlib.decompressobj(-15 if is_bare else 15 if coding == "deflate" else 31)
+    while packed and not unpacker.eof:
+        yield unpacker.decompress(packed, _CHUNK)
+        packed = unpacker.unconsumed_tail or raw.read(_CHUNK, decode_content=False)
+    if not unpacker.eof:
+        raise zlib.error("the packed stream breaks off")

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from ..errors import ProjectError
 from ..files import Project, write_bytes
+from ..reconcile import reconcile
 from ..record import PictureFile, Record, State
 from .licences import licence_name, licence_url
 
@@ -40,14 +41,15 @@ def write_attributions(project: Path) -> AttributionsResult:
 
     Raises
     ------
-    ProjectError : there is no record.
+    ProjectError : there is no record, or another command is changing the project.
     """
     place = Project(Path(project))
     if not place.record.is_file():
         raise ProjectError(
             f"{place.root.resolve()} has no record of where pictures came from.", "Start with `birds scrape`."
         )
-    with Record(place) as record:
+    with place.locked("attributions"), Record(place) as record:
+        reconcile(place, record)  # what a person removed or renamed since
         stored = record.files(State.STORED)
     table, page = place.root / "ATTRIBUTIONS.csv", place.root / "ATTRIBUTIONS.md"
     without_licence = sum(not file.provenance.licence for file in stored)

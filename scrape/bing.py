@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 BING_URL = "https://www.bing.com"
 _PER_PAGE = 35
 _CONSENT_BUTTONS = ("bnp_btn_reject", "bnp_btn_accept")  # 'reject' first: no more cookies than needed
-# As Bing's own filter menu writes them; not verified against Bing since 2024.
+# As other programs write them; not verified against Bing itself.
 _LICENCE_FILTERS = {"open": "+filterui:licenseType-Any", "commercial": "+filterui:license-L2_L3_L4"}
 
 # Possessive (++, *+), and no "<" outside quotes: a damaged page is read in one pass, whatever it holds.
-_LINK = re.compile(r"""<a\s(?:[^>"']++|"[^"]*+"|'[^']*+')*+>""", re.IGNORECASE)
+_LINK = re.compile(r"""<a\s(?:[^<>"']++|"[^"]*+"|'[^']*+')*+>""", re.IGNORECASE)
 _ATTRIBUTE = re.compile(r"""(?<![\w-])([\w-]++)\s*+=\s*+(?:"([^"]*+)"|'([^']*+)')""")
 _PIXELS = re.compile(r"\bnowrap\b[^<>]*>\s*(\d{1,6})\s*(?:x|×|&times;|&#215;)\s*(\d{1,6})")
 _WIDTH_IN_LINK, _HEIGHT_IN_LINK = re.compile(r"[?&]expw=(\d{1,6})\b"), re.compile(r"[?&]exph=(\d{1,6})\b")
@@ -187,7 +187,7 @@ class Bing:
         page, html = self._load(driver, query, address)
         if page.cause is Cause.CONSENT and press_first(driver, *_CONSENT_BUTTONS):
             page, html = self._load(driver, query, address)
-        if page.cause and (cause := refusal(driver)):
+        if page.cause not in (None, Cause.CAPTCHA, Cause.CONSENT) and (cause := refusal(driver)):
             page = Page(cause=cause)
         return page, html
 

@@ -175,5 +175,5 @@ def attributions(project: ProjectDir = Path(), as_json: JsonFlag = False, quiet:
     """
     console = Console(as_json=as_json, quiet=quiet)
     result = write_attributions(project)
-    text = f"{result.pictures} pictures, {result.without_licence} of them without a known licence: {', '.join(result.files)}."
-    console.result(result, text)
+    text = f"{result.pictures} pictures, {result.without_licence} of them without a known licence."
+    console.result(result, f"{text}\nWritten: {', '.join(result.files)}")

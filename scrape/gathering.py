@@ -151,11 +151,11 @@ class Gathering:
                 reason = done.reason or _store(self.project, record, target.label, done, provenance)
                 if reason:
                     refuse(done.candidate.url, reason, is_passing=done.is_passing)
-                else:
+                bar.describe(f"(found {result.found}, downloaded {result.downloaded}, refused {refused.total()})")
+                if not reason:
                     result.stored += 1
                     result.sources[source.name] = result.sources.get(source.name, 0) + 1
                     bar.advance()
-                bar.describe(f"(found {result.found}, downloaded {result.downloaded}, refused {refused.total()})")
                 if result.stored >= self.limit:
                     break
         finally:

@@ -20,7 +20,9 @@ from .candidates import Candidate, Page
 
 _IMAGE = r'\[\s*"(https?://[^"\s]+)"\s*,\s*([0-9]{1,6})\s*,\s*([0-9]{1,6})\s*\]'
 _RECORD = re.compile(_IMAGE + r"\s*,\s*" + _IMAGE)
-_PAGE = re.compile(r'"2003"\s*:\s*\[\s*null\s*,\s*"[^"]*"\s*,\s*"(https?://[^"\s]+)"\s*,\s*"((?:[^"\\]|\\.)*)"')
+_PAGE = re.compile(  # first null, or the page's age: "6 days ago"
+    r'"2003"\s*:\s*\[\s*(?:null|"[^"]*")\s*,\s*"[^"]*"\s*,\s*"(https?://[^"\s]+)"\s*,\s*"((?:[^"\\]|\\.)*)"'
+)
 _NESTED_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _UNESCAPED = {'"': '"', "\\": "\\", "n": "\n"}  # the others, \\u003d above all, stay for the inner reading
 _LINK = re.compile(r"""<a\s[^<>]*?\bhref\s*=\s*(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE)

@@ -69,9 +69,9 @@ class ChromeOnGrid(Chrome):
 
     def _check(self, connection: ChromeRemoteConnection) -> None:
         """Ask the remote end whether it is one and is ready."""
-        connection.add_command("status", "GET", "/status")
+        connection.add_command("status", "GET", "/status")  # type: ignore[no-untyped-call]
         try:
-            answer = connection.execute("status", {})
+            answer = connection.execute("status", {})  # type: ignore[no-untyped-call]
         except _NO_ANSWER as error:
             raise BrowserError(f"No Selenium Grid answers at {self.url}: {_why(error)}.", _URL_HINT) from error
         except (ValueError, TypeError):  # bytes that are no text, JSON that is no object

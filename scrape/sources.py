@@ -3,10 +3,11 @@
 A source is given as ``NAME``, or as ``urls:FILE`` and ``folder:DIR`` for pictures a person has listed or has.
 """
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
 from ..files import Project
@@ -23,7 +24,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What sources are made with. ``base_urls`` has other addresses for sources, by name."""
+    """What sources are made with.
+
+    Attributes
+    ----------
+    base_urls : other addresses for sources, by name.
+    apis : those opened so far. All threads share one of each, whose pace is kept for all of them.
+    """
 
     project: Project
     session: "requests.Session"
@@ -34,9 +41,11 @@ class Surroundings:
     grid_url: str | None = None
     saved: SavedPages | None = None
     progress: Progress = SILENT
+    apis: dict[str, Source] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)  # of `apis`
 
 
-_API = {
+_API: dict[str, Callable[..., Source]] = {
     "inaturalist": inaturalist.INaturalist,
     "gbif": gbif.Gbif,
     "commons": commons.Commons,
@@ -86,8 +95,12 @@ def open_source(source: str, around: Surroundings) -> Source:
         return _OWN[name](Path(argument))
     where = {"base_url": around.base_urls[name]} if name in around.base_urls else {}
     if name in _API:
-        return _API[name](around.session, licence=around.licence, saved=around.saved, **where)
-    browser = {
+        with around.lock:
+            if name not in around.apis:
+                api = _API[name](around.session, licence=around.licence, saved=around.saved, **where)
+                around.apis[name] = api
+            return around.apis[name]
+    browser: dict[str, Any] = {
         "headed": around.headed,
         "grid_url": around.grid_url,
         "licence": around.licence,

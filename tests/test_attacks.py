@@ -11,7 +11,7 @@ import threading
 import time
 import tracemalloc
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -47,11 +47,11 @@ class HostileServer:
     def _answer(self, visitor: socket.socket) -> None:
         with contextlib.suppress(OSError), visitor:
             visitor.settimeout(20)
-            with self.tls.wrap_socket(visitor, server_side=True) if self.tls else visitor as visitor:
-                while b"\r\n\r\n" not in visitor.recv(65_536):
+            with self.tls.wrap_socket(visitor, server_side=True) if self.tls else visitor as line:
+                while b"\r\n\r\n" not in line.recv(65_536):
                     pass
                 self.asked += 1
-                self.behave(visitor)
+                self.behave(line)
 
     def __enter__(self) -> "HostileServer":
         return self
@@ -60,10 +60,13 @@ class HostileServer:
         self.listening.shutdown(socket.SHUT_RDWR)  # so that `accept` ends
         self.listening.close()
 
+    def session(self) -> requests.Session:
+        """One that may ask this server and no other on this computer."""
+        return net.make_session(net.parse_allowed_hosts([f"127.0.0.1:{self.port}"]))
+
     def refusal(self, url: str = "", **options: float) -> FetchError:
         """How a fetch of `url`, by default this server's, fails."""
-        allowed = net.parse_allowed_hosts([f"127.0.0.1:{self.port}"])
-        with net.make_session(allowed) as session, pytest.raises(FetchError) as caught:
+        with self.session() as session, pytest.raises(FetchError) as caught:
             net.fetch(session, url or self.url, **options)
         return caught.value
 
@@ -122,8 +125,10 @@ def packed(megabytes: int, layers: int) -> bytes:
         pytest.param(send(OK, packed(200, 2)), id="gzip bomb in gzip"),
         pytest.param(send(OK, packed(1, 3)), id="packed three times over"),
         pytest.param(send(OK, b"Content-Encoding: gzip", b",gzip" * 5000, b"\r\n\r\n"), id="thousands of codings"),
-        pytest.param(pour(GZIPPED, gzip.compress(b"")[:10], EMPTY_BLOCK * 1000), id="gzip of nothing for ever"),
-        pytest.param(pour(GZIPPED, gzip.compress(b"") * 500), id="empty gzip members for ever"),
+        pytest.param(pour(GZIPPED, gzip.compress(b"")[:10], EMPTY_BLOCK * 1000), id="gzip of nothing"),
+        pytest.param(
+            pour(OK + b"Content-Encoding: deflate\r\n\r\n", b"\x78\x9c", EMPTY_BLOCK * 1000), id="deflate of nothing"
+        ),
         pytest.param(send(OK, *(b"X-%d: y\r\n" % n for n in range(5000)), b"\r\n"), id="5000 headers"),
         pytest.param(send(OK, *[b"X: " + b"y" * 60_000 + b"\r\n"] * 90, b"\r\n"), id="5 MB of headers"),
         pytest.param(pour(OK, b"X: y\r\n"), id="endless headers"),
@@ -142,6 +147,11 @@ def test_too_much_is_cut_before_it_fills_the_memory(behave: Behave) -> None:
             tracemalloc.stop()
     assert (error.reason, error.is_passing) == (Reason.TOO_LARGE, False)
     assert peak < 20_000_000
+
+
+def test_what_follows_the_end_of_a_packed_body_is_left_alone() -> None:
+    with HostileServer(pour(GZIPPED, gzip.compress(b"picture"))) as server, server.session() as session:
+        assert net.fetch(session, server.url).data == b"picture"
 
 
 def test_a_redirect_is_followed_without_reading_its_endless_body() -> None:
@@ -249,27 +259,26 @@ def test_an_address_where_nobody_answers_times_out(monkeypatch: pytest.MonkeyPat
         pytest.param(CHUNKED + b"8\r\nhalf", id="half a chunk"),
         pytest.param(CHUNKED + b"0" * 100_000, id="a size without end"),
         pytest.param(GZIPPED + b"plain", id="not gzip"),
-        pytest.param(OK + b"Content-Encoding: gzip, br\r\n\r\n\xff\xff", id="not what its coding says"),
     ],
 )
 def test_a_broken_answer_is_a_failure_that_may_pass(answer: bytes) -> None:
     with HostileServer(send(answer)) as server:
-        if b"br" in answer:
-            pytest.skip()
         error = server.refusal()
     assert (error.reason, error.is_passing) == (Reason.NETWORK, True)
 
 
-@settings(max_examples=60, deadline=None)
-@given(
-    st.binary(max_size=40),
-    st.sampled_from([b"", OK, OK + b"\r\n", CHUNKED, GZIPPED, OK + b"Content-Encoding: deflate\r\n\r\n",
-                     b"HTTP/1.1 302 Found\r\nLocation: "]),
-)  # fmt: skip
-def test_any_bytes_are_an_answer_or_a_fetch_error(rest: bytes, start: bytes) -> None:
-    with HostileServer(send(start + rest + b"\r\n\r\n")) as server, contextlib.suppress(FetchError):
-        with net.make_session(net.parse_allowed_hosts([f"127.0.0.1:{server.port}"])) as session:
-            assert isinstance(net.fetch(session, server.url, timeout_s=5).data, bytes)
+def test_any_bytes_are_an_answer_or_a_fetch_error() -> None:
+    starts = [b"", OK, OK + b"\r\n", CHUNKED, GZIPPED, b"HTTP/1.1 302 Found\r\nLocation: "]
+    with HostileServer(send()) as server, server.session() as session:
+
+        @settings(max_examples=100, deadline=None)
+        @given(st.sampled_from(starts), st.binary(max_size=40))
+        def fetch(start: bytes, rest: bytes) -> None:
+            server.behave = send(start, rest, b"\r\n\r\n")
+            with contextlib.suppress(FetchError):
+                assert isinstance(net.fetch(session, server.url, timeout_s=5).data, bytes)
+
+        fetch()
 
 
 # -- into the private network
@@ -278,30 +287,36 @@ def test_any_bytes_are_an_answer_or_a_fetch_error(rest: bytes, start: bytes) -> 
 @pytest.mark.parametrize(
     "host",
     ["127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "2130706433", "0x7f000001", "0x7f.1", "0177.0.0.1", "017700000001",
-     "127.1", "0", "localhost", "LOCALHOST", "user:pass@127.0.0.1", "127.0.0.1."],
+     "127.1", "0", "localhost", "LOCALHOST", "user:pass@127.0.0.1"],
 )  # fmt: skip
-def test_a_redirect_to_this_computer_is_refused_in_any_spelling(host: str) -> None:
+def test_no_spelling_of_this_computer_is_asked_or_followed(host: str) -> None:
     with HostileServer(send(OK, b"\r\nsecret")) as secret, HostileServer(send()) as server:
-        server.behave = redirect(f"http://{host}:{secret.port}/")
-        error = server.refusal()
-        assert (error.reason, error.is_passing) == (Reason.FORBIDDEN_ADDRESS, False)
+        target = f"{host}:{secret.port}/"
+        for url in (f"http://{target}", f"https://{target}", server.url):
+            server.behave = redirect(f"http://{target}")
+            error = server.refusal(url)
+            assert (error.reason, error.is_passing) == (Reason.FORBIDDEN_ADDRESS, False)
         assert (server.asked, secret.asked) == (1, 0)
 
 
 @pytest.mark.parametrize(
     "location",
-    ["http://169.254.169.254/latest/meta-data/", "http://10.0.0.1/", "http://[fe80::1%25eth0]/", "http://[64:ff9b::7f00:1]/",
+    ["http://169.254.169.254/latest/meta-data/", "http://10.0.0.1/", "http://[fe80::1]/", "http://[64:ff9b::7f00:1]/",
      "https://[2002:7f00:1::]/", "//192.168.1.1/", "file:///etc/passwd", "FILE:/etc/passwd", "ftp://example.com/a.jpg",
-     "data:image/gif;base64,R0lGODlhAQABAAAAACw=", "javascript:1", "gopher://127.0.0.1:6379/_INFO", "http://[::1", "http://"],
+     "data:image/gif;base64,R0lGODlhAQABAAAAACw=", "javascript:1", "gopher://127.0.0.1:6379/_INFO", "http://[::1"],
 )  # fmt: skip
 def test_a_redirect_to_where_no_picture_can_be_is_refused(location: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    connect, connected = socket.create_connection, []
+
+    def noted(address: tuple[str, int], *args: object) -> socket.socket:
+        connected.append(address)
+        return connect(address, *args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket, "create_connection", noted)
     with HostileServer(redirect(location)) as server:
-        connect = socket.create_connection
-        connected: list[object] = []
-        monkeypatch.setattr(socket, "create_connection", lambda to, *args: connected.append(to) or connect(to, *args))
         error = server.refusal()
-        assert (error.reason, error.is_passing) == (Reason.FORBIDDEN_ADDRESS, False)
-        assert connected == [("127.0.0.1", server.port)]
+    assert (error.reason, error.is_passing) == (Reason.FORBIDDEN_ADDRESS, False)
+    assert connected == [("127.0.0.1", server.port)]
 
 
 @pytest.fixture
@@ -390,9 +405,9 @@ SVG = b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"><script>ale
 
 @pytest.mark.parametrize("content", [HTML, SVG, b"\xff\xd8\xff" + HTML, b"GIF89a" + SVG, b"\x89PNG\r\n\x1a\n" + HTML])
 def test_html_and_svg_are_no_pictures_whatever_they_are_called(content: bytes) -> None:
-    with HostileServer(send(OK, b"Content-Type: image/jpeg\r\n\r\n", content)) as server:
-        with net.make_session(net.parse_allowed_hosts([f"127.0.0.1:{server.port}"])) as session:
-            data = net.fetch(session, server.url).data
+    answer = send(OK, b"Content-Type: image/jpeg\r\n\r\n", content)
+    with HostileServer(answer) as server, server.session() as session:
+        data = net.fetch(session, server.url).data
     with pytest.raises(ImageError) as caught:
         images.decode(data)
     assert caught.value.reason in {Reason.NOT_AN_IMAGE, Reason.UNREADABLE}

@@ -15,7 +15,8 @@ def _file(file_id: int, label: str = "loro", *, sha256: str = "", **content: obj
     sha256 = sha256 or f"{file_id:064x}"
     return PictureFile(
         id=file_id, label=label, name=f"{file_id}.jpg", state=State.STORED, sha256=sha256, picture=file_id, mtime_ns=1,
-        added_at="2026-11-22T00:00:00+00:00", provenance=Provenance("local"), content=Content(sha256, 1000, **known), reason=None, author=None,  # type: ignore[arg-type]
+        added_at="2026-11-22T00:00:00+00:00",
+        provenance=Provenance("local"), content=Content(sha256, 1000, **known), reason=None, author=None,  # type: ignore[arg-type]
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from html import unescape
 from ipaddress import ip_address
 from pathlib import Path
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 import pytest
 import requests
@@ -24,8 +24,8 @@ from birds.errors import UsageError
 from birds.net import parse_allowed_hosts
 from birds.reasons import Cause
 from birds.scrape.browser import open_browser
-from birds.scrape.candidates import Candidate
-from birds.scrape.google_page import block_cause, has_thumbnails, parse_records
+from birds.scrape.candidates import Candidate, Page
+from birds.scrape.google_page import block_cause, has_thumbnails, parse, parse_link, parse_records
 from PIL import Image
 from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.action_chains import ActionChains
@@ -322,9 +322,9 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebDriver]:
         yield driver
 
 
-def results_in(browser: WebDriver, gallery: Gallery, params: str) -> list[WebElement]:
-    """Opens the results for storks, past the consent page, and returns the links of the cards at once there."""
-    browser.get(f"{gallery.url}/search?q=white+stork&{params}")
+def results_in(browser: WebDriver, gallery: Gallery, params: str, query: str = "cigüeña") -> list[WebElement]:
+    """Opens the results, past the consent page, and returns the links of the cards at once there."""
+    browser.get(f"{gallery.url}/search?q={quote(query)}&{params}")
     for button in browser.find_elements(By.ID, "W0wltc"):
         button.click()
     WebDriverWait(browser, 10).until(lambda driver: "/search" in driver.current_url)
@@ -427,13 +427,48 @@ def test_a_consent_page_that_comes_back_whatever_one_answers(shelf: Path) -> Non
             assert urlsplit(page.url).path == "/consent"
 
 
+@pytest.mark.parametrize(("fault", "status"), [(Fault.QUOTA, 429), (Fault.SERVER_ERROR, 503)])
+def test_some_servers_answer_no_search_and_show_no_captcha(shelf: Path, fault: Fault, status: int) -> None:
+    with Gallery(shelf, fault=fault, hosts=1) as faulty:
+        page = Visitor(faulty).search("cigüeña")
+        assert (page.status_code, page.history) == (status, [])
+        assert parse(page.text, page.url) == Page(cause=Cause.UNKNOWN_LAYOUT)
+        assert faulty.requests_seen == {"refused": 1}
+
+
 @pytest.mark.parametrize("params", LAYOUTS)
-def test_only_thumbnails_are_cards_without_any_record(shelf: Path, params: dict[str, str]) -> None:
-    with Gallery(shelf, fault=Fault.ONLY_THUMBNAILS, hosts=1) as faulty:
+@pytest.mark.parametrize("fault", [Fault.NO_RECORDS, Fault.ONLY_PANEL, Fault.ONLY_THUMBNAILS])
+def test_cards_without_any_record(shelf: Path, fault: Fault, params: dict[str, str]) -> None:
+    with Gallery(shelf, fault=fault, hosts=1) as faulty:
         page, first, later = visitor(faulty).everything("cigüeña", params)
     assert (first, later) == ([], [])
-    assert has_thumbnails(page)
+    assert parse(page) == Page(cause=Cause.ONLY_THUMBNAILS)
     assert "/photos/" not in page
+
+
+@pytest.mark.parametrize("fault", [Fault.NO_RECORDS, Fault.ONLY_PANEL, Fault.ONLY_THUMBNAILS])
+def test_where_there_are_no_records_the_mouse_may_bring_a_link_and_a_click_the_picture(
+    browser: WebDriver, shelf: Path, fault: Fault
+) -> None:
+    with Gallery(shelf) as well:
+        candidate = parse_records(visitor(well).search("garza").text)[1]
+        path, details = urlsplit(candidate.url).path, f"/details/{urlsplit(candidate.url).path.split('/')[2]}"
+    with Gallery(shelf, fault=fault) as faulty:
+        answer = visitor(faulty).get(details)
+        card = results_in(browser, faulty, "udm=2", query="garza")[1]
+        ActionChains(browser).move_to_element(card).perform()
+        card.click()
+        shown = "return [...document.images].filter((i) => i.checkVisibility()).map((i) => new URL(i.src).pathname)"
+        if fault is Fault.ONLY_THUMBNAILS:
+            assert answer.status_code == 404
+            WebDriverWait(browser, 5, poll_frequency=0.05).until(lambda driver: len(driver.execute_script(shown)) == 4)
+            assert card.get_attribute("href") is None
+        else:
+            assert path in answer.json()["full"]
+            assert parse_records(answer.text) == []
+            WebDriverWait(browser, 5, poll_frequency=0.05).until(lambda driver: path in driver.execute_script(shown))
+            link = parse_link(card.get_attribute("href"))
+            assert (link and urlsplit(link.url).path) == (path if fault is Fault.NO_RECORDS else None)
 
 
 @pytest.mark.parametrize("params", LAYOUTS)
@@ -524,7 +559,7 @@ def test_no_page_names_a_host_outside_the_gallery(gallery: Gallery, shelf: Path)
         assert page.headers["content-security-policy"].startswith("default-src 'none';")
         assert page.headers["cache-control"] == "no-store"
         texts += [page.text, page.headers["content-security-policy"]]
-    for fault in (Fault.JAVASCRIPT_SHELL, Fault.OUTDATED_BROWSER, Fault.UNKNOWN_LAYOUT):
+    for fault in (Fault.JAVASCRIPT_SHELL, Fault.OUTDATED_BROWSER, Fault.UNKNOWN_LAYOUT, Fault.NO_RECORDS):
         with Gallery(shelf, fault=fault) as faulty:
             texts.append(visitor(faulty).search("cigüeña").text)
     hosts = {urlsplit(url).hostname for text in texts for url in re.findall(r"https?://[^\s\"'<>;,)\\]+", text)}

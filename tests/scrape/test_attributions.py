@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from birds import images
 from birds.errors import ProjectError
-from birds.files import Project
+from birds.files import Project, write_bytes
 from birds.images import Content
 from birds.record import Provenance, Record, State
 from birds.scrape.attributions import write_attributions
@@ -17,7 +18,9 @@ from hypothesis import strategies as st
 
 
 def store(project: Project, label: str, name: str, state: State = State.STORED, **origin: Any) -> None:
-    sha256 = f"{label}/{name}".encode().hex().ljust(64, "0")
+    data = f"{label}/{name}".encode()
+    write_bytes((project.images if state is State.STORED else project.rejected) / label / name, data)
+    sha256 = images.sha256(data)
     with Record(project) as record, record.transaction():
         picture = record.picture(Content(sha256=sha256, bytes=1))
         provenance = Provenance(**{"source": "inaturalist", **origin})
@@ -148,10 +151,18 @@ def test_it_can_be_written_again_and_leaves_nothing_else(project: Project) -> No
     write_attributions(project.root)
     store(project, "garza", "b.jpg")
     assert write_attributions(project.root).pictures == len(table(project)) == 2
-    assert {path.name for path in project.root.iterdir()} == {".birds", "ATTRIBUTIONS.csv", "ATTRIBUTIONS.md"}
+    assert {path.name for path in project.root.iterdir()} == {".birds", "images", "ATTRIBUTIONS.csv", "ATTRIBUTIONS.md"}
 
 
 def test_without_a_record_the_error_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ProjectError, match="birds scrape"):
         write_attributions(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_person_removed_since_is_not_listed(project: Project) -> None:
+    for number in range(6):
+        store(project, "loro", f"{number}.jpg")
+    (project.images / "loro" / "3.jpg").unlink()
+    assert write_attributions(project.root).pictures == 5
+    assert "3.jpg" not in page(project)

@@ -170,13 +170,13 @@ class StandIn:
     answer: Answer = lambda parameters: (200, "")
     asked: list[dict[str, str]] = field(default_factory=list)
 
-    def has(self, *pages: str | int) -> None:
-        """Answer with these pages in turn, then with empty ones; a number is an HTTP status."""
+    def has(self, *pages: str | tuple[int, str]) -> None:
+        """Answer with these pages in turn, then with empty ones; a pair begins with the HTTP status."""
         left = list(pages)
 
         def following(_: dict[str, str]) -> tuple[int, str]:
             page = left.pop(0) if left else ""
-            return (page, "") if isinstance(page, int) else (200, page)
+            return page if isinstance(page, tuple) else (200, page)
 
         self.answer, self.asked = following, []
 
@@ -254,12 +254,16 @@ def test_no_page_is_asked_for_before_it_is_needed(bing: Bing, stand_in: StandIn)
         ([NOTHING], Cause.NO_RESULTS),
         ([THUMBNAILS], Cause.ONLY_THUMBNAILS),
         ([REDESIGN], Cause.UNKNOWN_LAYOUT),
-        ([429], Cause.QUOTA),
-        ([503], Cause.NETWORK),
+        ([(429, "")], Cause.QUOTA),
+        ([(429, REDESIGN)], Cause.QUOTA),
+        ([(429, CAPTCHA)], Cause.CAPTCHA),
+        ([(503, REDESIGN)], Cause.NETWORK),
         ([CONSENT, CONSENT], Cause.CONSENT),
     ],
 )
-def test_a_search_without_results_says_why(bing: Bing, stand_in: StandIn, pages: list[str | int], cause: Cause) -> None:
+def test_a_search_without_results_says_why(
+    bing: Bing, stand_in: StandIn, pages: list[str | tuple[int, str]], cause: Cause
+) -> None:
     stand_in.has(*pages, cards(1))
     with pytest.raises(SourceError) as stopped:
         list(bing.search("stork", 10))

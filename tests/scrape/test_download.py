@@ -4,6 +4,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from birds.scrape.candidates import Candidate
 from birds.scrape.download import Download, Downloader
 from PIL import Image
 
-GIVEN_UP = 100  # pictures wanted, where that does not matter
+MANY = 100  # pictures wanted, where that does not matter
 
 
 class Host:
@@ -58,11 +59,9 @@ def candidates(*urls: str) -> list[Candidate]:
     return [Candidate(url=url, strategy="test") for url in urls]
 
 
-def downloaded(
-    host: Host, staging: Path, given: list[Candidate] | Iterator[Candidate], *, wanted: int = GIVEN_UP, **options: object
-) -> list[Download]:
+def downloaded(host: Host, staging: Path, given: list[Candidate], **options: object) -> list[Download]:
     with Downloader(host.fetch, staging, **{"gap_s": lambda _: 0.0, **options}) as downloader:
-        return list(downloader.download(given, lambda: wanted))
+        return list(downloader.download(given, lambda: MANY))
 
 
 def test_results_come_in_rank_order_however_the_downloads_finish(host: Host, tmp_path: Path) -> None:
@@ -84,7 +83,7 @@ def test_one_host_gets_four_connections_and_a_gap_while_others_go_on(host: Host,
     assert host.most_at_once["crowded"] <= 4
     starts = host.times["crowded"]
     assert len(starts) == 24
-    assert min(later - earlier for earlier, later in zip(starts, starts[1:], strict=False)) > 0.004
+    assert min(later - earlier for earlier, later in pairwise(starts)) > 0.004
     assert max(host.times[f"h{n}"][0] for n in range(8)) < starts[-1], "a crowded host keeps nobody else waiting"
 
 
@@ -125,10 +124,10 @@ def test_little_more_is_fetched_than_is_wanted(host: Host, tmp_path: Path) -> No
             yield Candidate(url=f"http://h{n}/", strategy="test")
 
     with Downloader(host.fetch, tmp_path, gap_s=lambda _: 0.0) as downloader:
-        stored = 0
-        for _ in downloader.download(endless(), lambda: 3 - stored):
-            stored += 1
-            if stored == 3:
+        stored: list[Download] = []
+        for one in downloader.download(endless(), lambda: 3 - len(stored)):
+            stored.append(one)
+            if len(stored) == 3:
                 break
     assert len(pulled) <= 8
     assert host.asked.total() <= 8
@@ -140,7 +139,7 @@ def test_a_source_that_stops_costs_nothing_that_is_under_way(host: Host, tmp_pat
         raise SourceError("blocked", cause=Cause.CAPTCHA)
 
     with Downloader(host.fetch, tmp_path) as downloader:
-        got = downloader.download(stopping(), lambda: GIVEN_UP)
+        got = downloader.download(stopping(), lambda: MANY)
         assert [next(got).candidate.url, next(got).candidate.url] == ["http://a/", "http://b/"]
         with pytest.raises(SourceError):
             next(got)

@@ -62,7 +62,9 @@ def test_separators_byte_order_marks_and_capitals_make_no_difference(
 ) -> None:
     rows = [["Label", " URL ", "LICENSE"], ["cigüeña", "https://a.example/1.jpg?a,b;c", "by"], ["", "", ""]]
     text = newline.join(separator.join(f'"{cell}"' if "," in cell else cell for cell in row) for row in rows)
-    (found,) = listed(text.encode(encoding)).search("cigüeña", 10)
+    source = listed(text.encode(encoding))
+    assert source.labels() == ["cigüeña"]
+    (found,) = source.search("cigüeña", 10)
     assert (found.url, found.licence) == ("https://a.example/1.jpg?a,b;c", "cc-by")
 
 
