@@ -23,21 +23,8 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 MAX_PIXELS = 50_000_000  # 150 MB once decoded; cameras of 2024 stay below
 MAX_SIDE = 65_500  # pixels; libjpeg, which writes what we store, takes no longer one
 MIN_SIDE = 64  # pixels; below it the shorter side shows no bird
-_HEIF_BRANDS = {
-    b"heic",
-    b"heix",
-    b"heim",
-    b"heis",
-    b"hevc",
-    b"hevx",
-    b"hevm",
-    b"hevs",
-    b"heif",
-    b"mif1",
-    b"msf1",
-    b"mif2",
-}
-_AVIF_BRANDS = {b"avif", b"avis"}
+_HEIF_BRANDS = frozenset(b"heic heix heim heis hevc hevx hevm hevs heif mif1 mif2 msf1".split())
+_AVIF_BRANDS = frozenset({b"avif", b"avis"})
 RESIZES = ("squish", "crop")
 _STRIP_PIXELS = 2_000_000
 _UPRIGHT = {  # EXIF orientation -> what undoes it

@@ -291,10 +291,10 @@ def _opts_out(tags: Iterable[str]) -> bool:
     for tag in tags:
         robot = ""
         for part in tag.lower().split(","):
-            name, colon, rule = (text.strip() for text in part.rpartition(":"))
-            if colon and name not in _RULES_WITH_VALUE and re.fullmatch(r"[\w*-]+", name):
-                robot = name
-            if robot in {"", "*", AGENT} and rule in _OPT_OUTS:
+            name, colon, rest = part.partition(":")
+            is_robot = colon and name.strip() not in _RULES_WITH_VALUE and re.fullmatch(r"\s*[\w*-]+\s*", name)
+            robot, rule = (name.strip(), rest) if is_robot else (robot, part)
+            if robot in {"", "*", AGENT} and rule.strip() in _OPT_OUTS:
                 return True
     return False
 

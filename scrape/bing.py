@@ -20,7 +20,7 @@ from .json_fields import json_object, link_at, text_at
 from .saved_pages import SavedPages
 
 if TYPE_CHECKING:
-    from selenium.webdriver.remote.webdriver import WebDriver
+    from selenium.webdriver.chrome.webdriver import WebDriver
 
 BING_URL = "https://www.bing.com"
 _PER_PAGE = 35

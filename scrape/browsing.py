@@ -4,7 +4,7 @@ The browser starts with the first search and lives until `close`. A block is rep
 source; nothing works around it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from .browser import open_browser
 from .saved_pages import SavedPages
 
 if TYPE_CHECKING:
-    from selenium.webdriver.remote.webdriver import WebDriver
+    from selenium.webdriver.chrome.webdriver import WebDriver
 
 _MESSAGES = {
     Cause.CAPTCHA: "asks for a captcha",
@@ -37,7 +37,7 @@ _HINTS = {
     Cause.OUTDATED_BROWSER: "Update Chrome or Chromium and its driver; `birds doctor` shows their versions.",
     Cause.NO_RESULTS: "Check the spelling, or give another search term with --query.",
     Cause.ONLY_THUMBNAILS: "The page shows thumbnails without their originals; try again later or with --headed.",
-    Cause.UNKNOWN_LAYOUT: "The page may have changed; the saved copy lets someone mend the parser.",
+    Cause.UNKNOWN_LAYOUT: "Its pages may have changed; `birds scrape --from-page FILE` shows what is read of one.",
     Cause.NETWORK: "Check the connection and run the same command again.",
     Cause.QUOTA: "Wait, ask for less, or use another source.",
 }
@@ -53,6 +53,7 @@ class Browsing:
     address : what is said to have stopped, in messages.
     project : its ``.birds/tmp`` holds the browser's profile.
     headed, grid_url : see `open_browser`.
+    hints : what to do about a cause, where this source has a way of its own.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Browsing:
         headed: bool = False,
         grid_url: str | None = None,
         saved: SavedPages | None = None,
+        hints: Mapping[Cause, str] | None = None,
         progress: Progress = SILENT,
     ) -> None:
         self._source = source
@@ -72,6 +74,7 @@ class Browsing:
         self._headed = headed
         self._grid_url = grid_url
         self._saved = saved or SavedPages(None, project.logs)
+        self._hints = {**_HINTS, **(hints or {})}
         self._progress = progress
         self._resources = ExitStack()
         self._driver: WebDriver | None = None
@@ -108,7 +111,7 @@ class Browsing:
     def stopped(self, cause: Cause, html: str = "") -> SourceError:
         """The error that says why the source ended; `html` is saved where somebody may want to read it."""
         kept = f"; saved as {self._saved.keep_unreadable(self._source, html)}" if cause in _WORTH_KEEPING else ""
-        return SourceError(f"{self._address} {_MESSAGES[cause]}{kept}.", _HINTS[cause], cause=cause)
+        return SourceError(f"{self._address} {_MESSAGES[cause]}{kept}.", self._hints[cause], cause=cause)
 
     def _start(self) -> "WebDriver":
         profile = self._project.staging("browser")

@@ -9,16 +9,13 @@ that cannot be given, ...) ends the source; nothing works around it.
 import json
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from ..errors import BrowserError, SourceError
 from ..files import Project
 from ..progress import SILENT, Progress
 from ..reasons import Cause
-from .browser import open_browser
+from .browsing import Browsing, refusal
 from .candidates import AsksBy, Candidate
 from .google_cards import Cards
 from .google_page import block_cause, parse, parse_records
@@ -35,27 +32,7 @@ _CONSENT_S = 5.0
 _IDLE_SCROLLS = 2  # without more results: they have ended
 _POLL_S = 0.1
 
-_HINTS = {
-    Cause.CAPTCHA: "Wait some hours, ask for less at a time, or use another source; birds does not work around blocks.",
-    Cause.CONSENT: "Open it once with --headed to see what it asks.",
-    Cause.JAVASCRIPT_SHELL: "Open it once with --headed, or try again later.",
-    Cause.OUTDATED_BROWSER: "Update Chrome or Chromium and its driver; `birds doctor` shows their versions.",
-    Cause.NO_RESULTS: "Check the spelling, or give another search term with --query.",
-    Cause.ONLY_THUMBNAILS: "Try again later, or store the thumbnails themselves with --thumbnails.",
-    Cause.UNKNOWN_LAYOUT: "Google may have changed its page; `birds scrape --from-page FILE` shows what is read of it.",
-    Cause.NETWORK: "Check the connection and run the same command again.",
-    Cause.QUOTA: "Wait some hours, ask for less at a time, or use another source.",
-}
-_MESSAGES = {
-    Cause.CAPTCHA: "asks for a captcha ('unusual traffic')",
-    Cause.CONSENT: "keeps asking for consent",
-    Cause.JAVASCRIPT_SHELL: "answered with a page that only asks for JavaScript",
-    Cause.OUTDATED_BROWSER: "says that the browser is outdated",
-    Cause.NO_RESULTS: "found no pictures",
-    Cause.ONLY_THUMBNAILS: "gave thumbnails only",
-    Cause.UNKNOWN_LAYOUT: "answered with a page that birds cannot read",
-    Cause.NETWORK: "could not be reached",
-}
+_HINTS = {Cause.ONLY_THUMBNAILS: "Try again later, or store the thumbnails themselves with --thumbnails."}
 
 
 class GoogleImages:
@@ -90,39 +67,26 @@ class GoogleImages:
     ) -> None:
         self._project = project
         self._base_url = base_url.rstrip("/")
-        self._headed, self._grid_url = headed, grid_url
         self._thumbnails = thumbnails
         self._parameters = {"udm": "2", "hl": "en", **({} if licence == "any" else {"tbs": "il:cl"})}
         self._saved = saved or SavedPages(None, project.logs)
-        self._progress = progress
-        self._resources = ExitStack()
-        self._driver: WebDriver | None = None
+        self._browsing = Browsing(
+            self.name, self._base_url, project, headed=headed, grid_url=grid_url, saved=self._saved, hints=_HINTS,
+            progress=progress,
+        )  # fmt: skip
         self._asked: set[str] = set()  # ids of the page's XHR requests without an answer yet
 
     def close(self) -> None:
         """Close the browser."""
-        self._driver = None
-        self._resources.close()
+        self._browsing.close()
 
     def search(self, query: str, limit: int) -> Iterator[Candidate]:
         """See `Source.search`. Scrolls, hovers and clicks only as far as the caller reads."""
         del limit  # the page sets the size of its batches
-        from selenium.common.exceptions import WebDriverException
+        with self._browsing.searching() as driver:
+            yield from self._search(driver, query)
 
-        try:
-            yield from self._search(query)
-        except WebDriverException as error:
-            detail = ((error.msg or "").strip().splitlines() or [type(error).__name__])[0]
-            self.close()
-            if "net::ERR" in detail or "timeout" in detail.lower():
-                raise self._stopped(Cause.NETWORK) from error
-            raise BrowserError(
-                f"The browser failed during the search: {detail}.",
-                "Run the same command again: what was stored is kept.",
-            ) from error
-
-    def _search(self, query: str) -> Iterator[Candidate]:
-        driver = self._driver or self._start()
+    def _search(self, driver: "WebDriver", query: str) -> Iterator[Candidate]:
         driver.get_log("performance")  # type: ignore[no-untyped-call]  # what an earlier search left there
         self._asked.clear()
         driver.get(f"{self._base_url}/search?{urlencode({'q': query, **self._parameters})}")
@@ -144,28 +108,17 @@ class GoogleImages:
             yield from _unseen(Cards(driver, thumbnails).candidates(), seen)
         html = driver.page_source
         if cause := block_cause(driver.current_url, html):
-            raise self._stopped(cause)
+            raise self._browsing.stopped(cause)
         if not seen:
             page = parse(html)
             yield from page.candidates  # links that no card leads to
             if page.cause:
-                raise self._stopped(page.cause, html)
+                raise self._browsing.stopped(page.cause, html)
 
     def _check(self, driver: "WebDriver", html: str) -> None:
         """Stop at a page that is a block, or whose HTTP status says that there is no answer."""
-        if cause := block_cause(driver.current_url, html):
-            raise self._stopped(cause)
-        status: int = driver.execute_script("return performance.getEntriesByType('navigation')[0]?.responseStatus ?? 0")
-        if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            cause = Cause.QUOTA if status == HTTPStatus.TOO_MANY_REQUESTS else Cause.NETWORK
-            raise self._stopped(cause, what=f"answered with HTTP status {status}")
-
-    def _start(self) -> "WebDriver":
-        profile = self._project.staging("browser")
-        self._driver = self._resources.enter_context(
-            open_browser(profile, headed=self._headed, grid_url=self._grid_url, progress=self._progress)
-        )
-        return self._driver
+        if cause := block_cause(driver.current_url, html) or refusal(driver):
+            raise self._browsing.stopped(cause)
 
     def _pass_consent(self, driver: "WebDriver") -> None:
         """Answer the consent page, or the dialog before a page, where there is one; `block_cause` tells if it stays."""
@@ -212,12 +165,6 @@ class GoogleImages:
                     continue
                 if body := str(answer.get("body", "")):
                     yield body
-
-    def _stopped(self, cause: Cause, html: str | None = None, *, what: str | None = None) -> SourceError:
-        message = f"{self._base_url} {what or _MESSAGES[cause]}."
-        if html is not None:
-            message = f"{message[:-1]}; saved as {self._saved.keep_unreadable(self.name, html)}."
-        return SourceError(message, _HINTS[cause], cause=cause)
 
 
 def _unseen(candidates: Iterable[Candidate], seen: set[str]) -> Iterator[Candidate]:

@@ -131,8 +131,8 @@ def test_one_browser_searches_again_where_the_last_search_was_left(project: Proj
 @pytest.mark.parametrize(
     ("fault", "cause", "said"),
     [
-        (Fault.QUOTA, Cause.QUOTA, "HTTP status 429"),
-        (Fault.SERVER_ERROR, Cause.NETWORK, "HTTP status 503"),
+        (Fault.QUOTA, Cause.QUOTA, "allows no more searches"),
+        (Fault.SERVER_ERROR, Cause.NETWORK, "answered with an error"),
         (Fault.CAPTCHA, Cause.CAPTCHA, "captcha"),  # with status 429, too
         (Fault.JAVASCRIPT_SHELL, Cause.JAVASCRIPT_SHELL, "JavaScript"),
         (Fault.OUTDATED_BROWSER, Cause.OUTDATED_BROWSER, "outdated"),
