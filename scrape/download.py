@@ -230,7 +230,7 @@ class Downloader:
         data = _read(candidate.path) if candidate.path else self._fetch(candidate.url).data
         try:
             with self._decoding.taken(max(images.pixels(data), _LEAST_SHARE)):
-                decoded = images.decode(data)
+                decoded = images.decode(data, least_side=images.HASHED_SIDE)
                 if min(decoded.width, decoded.height) < images.MIN_SIDE:
                     return Download(candidate, reason=Reason.TOO_SMALL)
                 content = images.describe(data, decoded)

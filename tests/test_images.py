@@ -134,6 +134,43 @@ def test_pictures_stand_upright_whatever_their_exif_says(make_picture: Make, jpe
     assert _mean_difference(stored.image, upright) < 5
 
 
+@pytest.mark.parametrize("image_format", ["TIFF", "PNG", "WEBP"])
+def test_other_formats_stand_upright_too(make_picture: Make, image_format: str) -> None:
+    upright = make_picture(3)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = _saved(upright.transpose(Image.Transpose.ROTATE_90), image_format, exif=exif)
+    for options in ({}, {"least_side": 32}):
+        decoded = images.decode(data, **options)
+        assert (decoded.width, decoded.height) == (160, 120)
+        assert _mean_difference(decoded.image, upright) < 5
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_plain_jpeg_may_come_reduced_and_says_its_own_size(
+    make_picture: Make, jpeg: Jpeg, *, progressive: bool
+) -> None:
+    picture = make_picture(3, (1600, 1200))
+    data = jpeg(picture, progressive=progressive)
+    decoded = images.decode(data, least_side=256)
+    assert (decoded.width, decoded.height) == (1600, 1200)
+    assert decoded.image.size == (400, 300)
+    assert _mean_difference(decoded.image, picture.resize((400, 300))) < 4
+    assert images.as_jpeg(decoded, data) == data
+    for cut in (len(data) // 3, len(data) - 400):  # every byte counts all the same
+        with pytest.raises(ImageError) as refused:
+            images.decode(data[:cut], least_side=256)
+        assert refused.value.reason is Reason.UNREADABLE
+
+
+def test_what_has_to_be_encoded_again_is_never_reduced(make_picture: Make, jpeg: Jpeg) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    turned, grey = jpeg(make_picture(3, (1600, 1200)), exif=exif), jpeg(make_picture(3, (1600, 1200)).convert("L"))
+    for data in (turned, grey, _saved(make_picture(3, (1600, 1200)), "PNG")):
+        assert images.decode(data, least_side=256).image.size == (1600, 1200)
+
+
 @pytest.mark.parametrize("orientation", [0, 9, 65_535])
 def test_an_impossible_orientation_turns_nothing(make_picture: Make, jpeg: Jpeg, orientation: int) -> None:
     exif = Image.Exif()

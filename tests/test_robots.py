@@ -107,7 +107,7 @@ def test_rules_for_everybody_are_kept(text: str, path: str, is_open: bool) -> No
         ("User-agent: birds\nDisallow: /x\nUser-agent: *\nDisallow: /y\nUser-agent: birds\nDisallow: /", False),
         ("User-agent: *\nDisallow: /\nUser-agent: birds\nDisallow:", True),
         ("User-agent: *\nDisallow: /\nUser-agent: birds", True),
-        ("User-agent: birds\nAllow: /\nUser-agent: otherbot\nDisallow: /", True),
+        ("User-agent: birds\nDisallow: /x\nUser-agent: otherbot\nDisallow: /", True),
         ("User-agent: otherbot\nDisallow: /", True),
         ("User-agent: bird\nDisallow: /", True),
         ("User-agent: birdsong\nDisallow: /", True),

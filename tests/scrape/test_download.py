@@ -200,13 +200,13 @@ def test_large_pictures_are_decoded_one_after_the_other(
     lock = threading.Lock()
     real = images.decode
 
-    def watched(data: bytes) -> images.Decoded:
+    def watched(data: bytes, **options: int) -> images.Decoded:
         with lock:
             active["now"] += 1
             most["now"] = max(most["now"], active["now"])
         try:
             time.sleep(0.02)
-            return real(data)
+            return real(data, **options)
         finally:
             with lock:
                 active["now"] -= 1
