@@ -5,6 +5,7 @@ the address that was checked, so a DNS answer cannot change in between. The host
 It covers what `requests` fetches; what the browser itself loads is not guarded, and with a proxy it ends there.
 """
 
+import ctypes
 import io
 import math
 import re
@@ -13,7 +14,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Generator, Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -40,6 +41,7 @@ TIMEOUT_S = 20.0  # for the next byte
 DEADLINE_S = 60.0  # for one picture, redirects and body included
 _LARGE = 2_000_000  # bytes; what is larger comes in only so many at a time, so that 32 threads stay under 500 MB:
 _LARGE_SLOTS = threading.BoundedSemaphore(4)
+_M_ARENA_MAX = -8  # of glibc's malloc.h
 _PASSING_STATUS = frozenset({408, 425, 429})  # and every 5xx
 _OPT_OUTS = frozenset({"noai", "noimageai", "noindex", "noimageindex", "none"})
 _RULES_WITH_VALUE = frozenset({"unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"})
@@ -113,6 +115,7 @@ def make_session(
     from urllib3 import PoolManager
     from urllib3.util.ssl_ import create_urllib3_context
 
+    _share_memory_between_threads()
     # requests would read the certificates again for each connection, which takes 17 ms of processor time
     context = create_urllib3_context()
     context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
@@ -162,6 +165,16 @@ def make_session(
     session.mount("http://", adapter)
     session.mount("https://", adapter)
     return session
+
+
+def _share_memory_between_threads() -> None:
+    """Let all threads have two of glibc's arenas together; does nothing where there is no glibc.
+
+    Each thread's own arena would keep much of what was freed in it: 590 MB in place of 280 for 32 threads that fetch
+    100 bodies of up to 30 MB.
+    """
+    with suppress(OSError, AttributeError, TypeError):
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
 
 
 def _pools(manager: Any, **overrides: object) -> dict[str, Any]:

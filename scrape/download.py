@@ -25,16 +25,16 @@ from ..net import Fetched
 from ..reasons import Reason
 from .candidates import Candidate
 
-WORKERS = 32
+WORKERS = 64
 PER_HOST = 4  # connections to one host at a time
 GAP_S = 0.05  # between the beginnings of two requests to one host
 _TRIES = {Reason.HTTP_ERROR: 3, Reason.NETWORK: 3, Reason.TIMEOUT: 2}  # of passing failures; others get one
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 30.0  # a host that asks for a longer rest gets it: it is left alone until the next run
+# More would only keep the thread that stores from its turn: 67 to 92 pictures/s with 14 of them, 163 to 182 with 3, on 2
+# processors (benchmarks/scrape.py).
+_DECODERS = (os.cpu_count() or 1) + 1
 _PIXELS_AT_ONCE = 24_000_000  # decoded at the same time, so that memory stays flat; a larger picture is decoded alone
-# More decoders than processors only keep the thread that stores from its turn: 67 to 92 pictures/s with 14 of them, 163
-# to 182 with 3, on 2 processors (benchmarks/scrape.py).
-_LEAST_SHARE = _PIXELS_AT_ONCE // ((os.cpu_count() or 1) + 1)
 
 Fetch = Callable[[str], Fetched]
 
@@ -103,7 +103,7 @@ class Downloader:
         lock = threading.RLock()  # guards the three above and every job
         self._changed, self._done = threading.Condition(lock), threading.Condition(lock)
         self._is_closed = False
-        self._decoding = _Room(_PIXELS_AT_ONCE)
+        self._decoders, self._decoding = threading.Semaphore(_DECODERS), _Room(_PIXELS_AT_ONCE)
 
     def __enter__(self) -> Self:
         for number in range(self._workers):  # daemons: the end of the program does not wait for a slow host
@@ -229,7 +229,7 @@ class Downloader:
     def _download(self, candidate: Candidate, number: int) -> Download:
         data = _read(candidate.path) if candidate.path else self._fetch(candidate.url).data
         try:
-            with self._decoding.taken(max(images.pixels(data), _LEAST_SHARE)):
+            with self._decoders, self._decoding.taken(images.pixels(data)):
                 decoded = images.decode(data, least_side=images.HASHED_SIDE)
                 if min(decoded.width, decoded.height) < images.MIN_SIDE:
                     return Download(candidate, reason=Reason.TOO_SMALL)

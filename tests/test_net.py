@@ -205,6 +205,13 @@ def test_a_check_may_fetch_something_itself(server: Server, session: requests.Se
     assert fetched.data == b"picture"
 
 
+def test_limits_end_with_the_fetch(server: Server, session: requests.Session) -> None:
+    server.pages |= {"/a": _answer(b"a"), "/large": _answer(bytes(1_000_000))}
+    net.fetch(session, server.url("/a"), max_bytes=1, deadline_s=0.3)
+    time.sleep(0.3)
+    assert len(session.get(server.url("/large"), timeout=20).content) == 1_000_000
+
+
 def test_the_environment_has_no_say(
     server: Server, session: requests.Session, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
