@@ -144,7 +144,7 @@ class JsonApi:
                     return self._body(answer, deadline).decode("utf-8", "replace")
         except FetchError as error:  # of the connection itself: more came than any answer needs
             raise self._strange(f"{error}") from error
-        except net._ForbiddenAddressError as error:
+        except net.ForbiddenAddressError as error:
             raise self._unreachable(f"{error} is not on the public internet") from error
         except ValueError as error:  # requests' words for a malformed address
             raise self._unreachable(f"the address is malformed ({error})") from error

@@ -5,6 +5,7 @@ requests, Retry-After. No thread sleeps for a slow or resting host while another
 a value with a reason, never an exception that stops the batch.
 """
 
+import ctypes
 import os
 import random
 import threading
@@ -12,7 +13,7 @@ import time
 from bisect import insort
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -35,8 +36,9 @@ _LONGEST_WAIT_S = 30.0  # a host that asks for a longer rest gets it: it is left
 # processors (benchmarks/scrape.py).
 _DECODERS = (os.cpu_count() or 1) + 1
 _PIXELS_AT_ONCE = 24_000_000  # decoded at the same time, so that memory stays flat; a larger picture is decoded alone
+_LARGE_BYTES, _LARGE_PIXELS = 1_000_000, 10_000_000  # from here on it leaves holes in memory
 
-Fetch = Callable[[str], Fetched]
+Fetch = Callable[[str, ExitStack], Fetched]  # of a URL; the stack is closed once its content is used
 
 
 @dataclass(frozen=True)
@@ -227,22 +229,30 @@ class Downloader:
             self._done.notify_all()
 
     def _download(self, candidate: Candidate, number: int) -> Download:
-        data = _read(candidate.path) if candidate.path else self._fetch(candidate.url).data
-        try:
-            with self._decoders, self._decoding.taken(images.pixels(data)):
-                decoded = images.decode(data, least_side=images.HASHED_SIDE)
-                if min(decoded.width, decoded.height) < images.MIN_SIDE:
-                    return Download(candidate, reason=Reason.TOO_SMALL)
-                content = images.describe(data, decoded)
-                jpeg = images.as_jpeg(decoded, data)
-                if self._is_closed:
-                    return Download(candidate, reason=Reason.NETWORK, is_passing=True)
-                staged = self._staging / f"{number}.jpg"
-                files.write_durably(staged, jpeg)
-        except ImageError as error:
-            return Download(candidate, reason=error.reason, is_passing=error.reason is Reason.NEEDS_HEIF)
-        sha256 = content.sha256 if decoded.is_plain_jpeg else images.sha256(jpeg)
-        return Download(candidate, staged=staged, sha256=sha256, content=content)
+        with ExitStack() as holding:
+            data = _read(candidate.path) if candidate.path else self._fetch(candidate.url, holding).data
+            pixels = images.pixels(data)
+            with self._decoders, self._decoding.taken(pixels):
+                try:
+                    return self._check(candidate, data, number)
+                except ImageError as error:
+                    return Download(candidate, reason=error.reason, is_passing=error.reason is Reason.NEEDS_HEIF)
+                finally:
+                    if len(data) > _LARGE_BYTES or pixels > _LARGE_PIXELS:
+                        _give_back_memory()
+
+    def _check(self, candidate: Candidate, data: bytes, number: int) -> Download:
+        """Decode what came, and stage what is to be stored of it."""
+        decoded = images.decode(data, least_side=images.HASHED_SIDE)
+        if min(decoded.width, decoded.height) < images.MIN_SIDE:
+            return Download(candidate, reason=Reason.TOO_SMALL)
+        content = images.describe(data, decoded)
+        jpeg = images.as_jpeg(decoded, data)
+        if self._is_closed:
+            return Download(candidate, reason=Reason.NETWORK, is_passing=True)
+        staged = self._staging / f"{number}.jpg"
+        files.write_durably(staged, jpeg)
+        return Download(candidate, staged=staged, sha256=images.sha256(jpeg), content=content)
 
 
 def _read(path: Path) -> bytes:
@@ -255,6 +265,15 @@ def _read(path: Path) -> bytes:
     if len(data) > net.MAX_BYTES:
         raise FetchError(f"{path} is larger than {net.MAX_BYTES} bytes.", reason=Reason.TOO_LARGE)
     return data
+
+
+def _give_back_memory() -> None:
+    """Let glibc return to the system what large pictures left free; does nothing where there is no glibc.
+
+    It keeps that for each thread otherwise: gigabytes, after a few pictures of 50 million pixels.
+    """
+    with suppress(OSError, AttributeError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 class _Room:

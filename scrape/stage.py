@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
@@ -117,7 +116,7 @@ def scrape(
             reconcile(place, record, accept_missing=accept_missing)
         robots = Robots(session)
         downloader = Downloader(
-            partial(net.fetch, session, check=robots.check),
+            lambda url, holding: net.fetch(session, url, check=robots.check, holding=holding),
             place.staging("download"),
             gap_s=lambda url: max(GAP_S, robots.delay_s(url) or 0.0),
         )

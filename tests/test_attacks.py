@@ -48,10 +48,11 @@ class HostileServer:
         with contextlib.suppress(OSError), visitor:
             visitor.settimeout(20)
             with self.tls.wrap_socket(visitor, server_side=True) if self.tls else visitor as line:
-                while b"\r\n\r\n" not in line.recv(65_536):
+                while (received := line.recv(65_536)) and b"\r\n\r\n" not in received:
                     pass
-                self.asked += 1
-                self.behave(line)
+                if received:
+                    self.asked += 1
+                    self.behave(line)
 
     def __enter__(self) -> "HostileServer":
         return self

@@ -4,6 +4,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
 
@@ -31,7 +32,7 @@ class Host:
         self._active: Counter[str] = Counter()
         self._lock = threading.Lock()
 
-    def fetch(self, url: str) -> Fetched:
+    def fetch(self, url: str, holding: ExitStack) -> Fetched:
         host = url.split("/")[2]
         with self._lock:
             self.asked[url] += 1
@@ -175,10 +176,10 @@ def test_a_full_disk_is_no_picture_s_fault_and_ends_the_work(host: Host, tmp_pat
 def test_the_end_does_not_wait_for_a_slow_host(host: Host, tmp_path: Path) -> None:
     released = threading.Event()
 
-    def fetch(url: str) -> Fetched:
+    def fetch(url: str, holding: ExitStack) -> Fetched:
         if "slow" in url:
             released.wait(60)
-        return host.fetch(url)
+        return host.fetch(url, holding)
 
     with Downloader(fetch, tmp_path) as downloader:
         for one in downloader.download(candidates("http://a/", "http://slow/"), lambda: 1):
