@@ -32,8 +32,8 @@ GAP_S = 0.05  # between the beginnings of two requests to one host
 _TRIES = {Reason.HTTP_ERROR: 3, Reason.NETWORK: 3, Reason.TIMEOUT: 2}  # of passing failures; others get one
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 30.0  # a host that asks for a longer rest gets it: it is left alone until the next run
-# More would only keep the thread that stores from its turn: 67 to 92 pictures/s with 14 of them, 163 to 182 with 3, on 2
-# processors (benchmarks/scrape.py).
+# More would only keep the thread that stores from its turn: on 2 processors, 67 to 92 pictures/s with 14 of them, 163
+# to 182 with 3 (benchmarks/scrape.py).
 _DECODERS = (os.cpu_count() or 1) + 1
 _PIXELS_AT_ONCE = 24_000_000  # decoded at the same time, so that memory stays flat; a larger picture is decoded alone
 _LARGE_BYTES, _LARGE_PIXELS = 1_000_000, 10_000_000  # from here on it leaves holes in memory
@@ -252,7 +252,8 @@ class Downloader:
             return Download(candidate, reason=Reason.NETWORK, is_passing=True)
         staged = self._staging / f"{number}.jpg"
         files.write_durably(staged, jpeg)
-        return Download(candidate, staged=staged, sha256=images.sha256(jpeg), content=content)
+        sha256 = content.sha256 if decoded.is_plain_jpeg else images.sha256(jpeg)
+        return Download(candidate, staged=staged, sha256=sha256, content=content)
 
 
 def _read(path: Path) -> bytes:

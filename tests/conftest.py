@@ -16,8 +16,16 @@ from birds.progress import Progress
 from birds.web import LocalServer
 from PIL import Image
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # before anybody imports torch: several tests at once share the processors
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 MakePicture = Callable[..., Image.Image]
 WriteImages = Callable[[Path, Mapping[str, int]], list[Path]]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The demo goes first: it takes longest, and what runs beside it need not wait for it."""
+    items.sort(key=lambda item: item.path.name != "test_pipeline.py")
 
 
 @dataclass(frozen=True)
