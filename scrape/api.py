@@ -1,4 +1,4 @@
-"""What the sources with a documented JSON API share: a polite fetcher and the way through the pages.
+"""A polite fetcher of documented JSON APIs.
 
 Such an API is used by its own terms and rate limits; robots.txt, which is about crawling pages, is not asked (that of
 Wikimedia disallows the path its own API lives at).
@@ -7,7 +7,7 @@ Wikimedia disallows the path its own API lives at).
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
@@ -16,8 +16,6 @@ from urllib.parse import urljoin, urlsplit
 from .. import net
 from ..errors import FetchError, SourceError
 from ..reasons import Cause
-from .candidates import Candidate, Page
-from .saved_pages import SavedPages
 
 if TYPE_CHECKING:
     import requests
@@ -32,8 +30,8 @@ TIMEOUT_S = 30.0
 DEADLINE_S = 120.0  # for one answer, its body included
 _MAX_REDIRECTS = 3
 _CHUNK = 65_536
-_CHANGED = "Its API may have changed."
-_TRY_LATER = "What was got is kept; run it again later."
+CHANGED = "Its API may have changed."
+TRY_LATER = "What was got is kept; run it again later."
 
 
 class _PassingError(Exception):
@@ -97,9 +95,9 @@ class JsonApi:
             except _PassingError as error:
                 if error.retry_after_s > self._max_wait_s:
                     message = f"{self._host} asks for a pause of {error.retry_after_s:.0f} seconds."
-                    raise SourceError(message, _TRY_LATER, cause=Cause.QUOTA) from error
+                    raise SourceError(message, TRY_LATER, cause=Cause.QUOTA) from error
                 if not left:
-                    raise SourceError(f"{self._host}: {error}", _TRY_LATER, cause=error.cause) from error
+                    raise SourceError(f"{self._host}: {error}", TRY_LATER, cause=error.cause) from error
                 self._rest(max(error.retry_after_s, pause_s * random.uniform(1.0, 1.5)))
                 pause_s *= 2
         raise AssertionError("no try is left over")
@@ -163,7 +161,7 @@ class JsonApi:
         return SourceError(f"{self._host} cannot be asked: {why}.", "Check the connection.", cause=Cause.NETWORK)
 
     def _strange(self, what: str) -> SourceError:
-        return SourceError(f"{self._host}: {what}", _CHANGED, cause=Cause.UNKNOWN_LAYOUT)
+        return SourceError(f"{self._host}: {what}", CHANGED, cause=Cause.UNKNOWN_LAYOUT)
 
     def _check_status(self, answer: "requests.Response") -> None:
         status = answer.status_code
@@ -175,7 +173,7 @@ class JsonApi:
         if status in {408, 425} or status >= 500:
             raise _PassingError(said, Cause.NETWORK, _retry_after_s(answer))
         if status in {401, 403}:  # how an API turns away whom it has blocked
-            raise SourceError(f"{self._host} refuses: {said}", _TRY_LATER, cause=Cause.QUOTA)
+            raise SourceError(f"{self._host} refuses: {said}", TRY_LATER, cause=Cause.QUOTA)
         raise self._strange(said)
 
     def _body(self, answer: "requests.Response", deadline: float) -> bytes:
@@ -199,61 +197,3 @@ def _retry_after_s(answer: "requests.Response") -> float:
     except (ValueError, OverflowError):
         return 0.0
     return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
-
-
-# -- the way through the pages
-
-
-def read_pages(
-    source: str, query: str, ask: Callable[[str | None], str], parse: Callable[[str], Page], saved: SavedPages | None
-) -> Iterator[Candidate]:
-    """The candidates of one page after the other, each picture once, a page being fetched when it is needed.
-
-    Parameters
-    ----------
-    source, query : as in messages and in the names of saved pages.
-    ask : fetches a page; given None for the first, then what the last one said of its `following`.
-    parse : reads it.
-
-    Raises
-    ------
-    SourceError : no candidate on any page, or a page that says or shows why it has none.
-    """
-    seen: set[str] = set()
-    following: str | None = None
-    while True:
-        text = ask(following)
-        if saved:
-            saved.keep(source, query, text, ".json")
-        page = parse(text)
-        if page.cause and page.cause is not Cause.NO_RESULTS:
-            raise stopped(source, page.cause, text, saved)
-        for candidate in page.candidates:
-            if candidate.url not in seen:
-                seen.add(candidate.url)
-                yield candidate
-        if page.following in {None, following}:
-            break
-        following = page.following
-    if not seen:
-        raise nothing_found(source, query)
-
-
-def batch(limit: int, most: int) -> int:
-    """How many results to ask for at once when `limit` pictures are wanted: a few more, as some will be refused."""
-    return min(limit + limit // 4 + 5, most)
-
-
-def stopped(source: str, cause: Cause, text: str, saved: SavedPages | None) -> SourceError:
-    """The error for an answer with `cause`; one that was not understood is saved for whoever mends the parser."""
-    if cause is not Cause.UNKNOWN_LAYOUT:
-        return SourceError(f"{source} stopped: {cause.value}.", _TRY_LATER, cause=cause)
-    hint = _CHANGED
-    if saved:
-        hint = f"The answer is kept in {saved.keep_unreadable(source, text, '.json')}."
-    return SourceError(f"The answer of {source} was not understood.", hint, cause=cause)
-
-
-def nothing_found(source: str, query: str, hint: str = "Try another name or another source.") -> SourceError:
-    """The error for a search without a candidate."""
-    return SourceError(f"{source} has no pictures of {query!r}.", hint, cause=Cause.NO_RESULTS)

@@ -9,17 +9,12 @@ import html
 import json
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from ..reasons import Cause
-from .api import JsonApi, batch, read_pages
-from .candidates import AsksBy, Candidate, Page
+from .api_source import ApiSource, batch, read_pages
+from .candidates import Candidate, Page
 from .json_fields import JsonObject, json_object, link_at, number_at, object_at, objects, text_at
 from .licences import credit, licence_code, licence_url
-from .saved_pages import SavedPages
-
-if TYPE_CHECKING:
-    import requests
 
 BASE_URL = "https://commons.wikimedia.org/w/api.php"
 GAP_S = 1.0
@@ -92,34 +87,12 @@ def plain_text(markup: str | None) -> str | None:
     return " ".join(html.unescape(visible).split()) or None
 
 
-class Commons:
-    """The source ``commons``.
-
-    Parameters
-    ----------
-    session : a guarded one, of `net.make_session`.
-    base_url : where the API is.
-    licence : does not change what is asked: Commons takes only what anybody may use, also commercially.
-    saved : where answers are kept.
-    gap_s : seconds between requests.
-    """
+class Commons(ApiSource):
+    """The source ``commons``. Its `licence` does not change what is asked: Commons takes what allows commercial use."""
 
     name = "commons"
-    asks_by = AsksBy.SCIENTIFIC_NAME
-    shows_licences = True
-
-    def __init__(
-        self,
-        session: "requests.Session",
-        *,
-        base_url: str = BASE_URL,
-        licence: str = "any",
-        saved: SavedPages | None = None,
-        gap_s: float = GAP_S,
-    ) -> None:
-        del licence
-        self._api = JsonApi(session, base_url, gap_s=gap_s)
-        self._saved = saved
+    default_url = BASE_URL
+    default_gap_s = GAP_S
 
     def search(self, query: str, limit: int) -> Iterator[Candidate]:
         """Files that say `query` word for word, most relevant first.
@@ -151,6 +124,3 @@ class Commons:
             )
 
         yield from read_pages(self.name, query, ask, parse, self._saved)
-
-    def close(self) -> None:
-        """Nothing to let go of: the session is its maker's."""

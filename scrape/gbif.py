@@ -6,17 +6,13 @@ run against the live server. How captive animals are marked is from the document
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from ..reasons import Cause
-from .api import JsonApi, batch, nothing_found, read_pages, stopped
-from .candidates import AsksBy, Candidate, Page
+from .api import Params
+from .api_source import ApiSource, batch, read_pages
+from .candidates import Candidate, Page
 from .json_fields import JsonObject, json_object, link_at, number_at, objects, text_at
 from .licences import credit, licence_code, licence_url
-from .saved_pages import SavedPages
-
-if TYPE_CHECKING:
-    import requests
 
 BASE_URL = "https://api.gbif.org/v1"
 GAP_S = 1.0
@@ -87,34 +83,12 @@ def parse_taxon(text: str) -> int | Cause:
     return number_at(answer, "acceptedUsageKey") or number_at(answer, "usageKey") or Cause.UNKNOWN_LAYOUT
 
 
-class Gbif:
-    """The source ``gbif``.
-
-    Parameters
-    ----------
-    session : a guarded one, of `net.make_session`.
-    base_url : where the API is.
-    licence : does not change what is asked, see above.
-    saved : where answers are kept.
-    gap_s : seconds between requests.
-    """
+class Gbif(ApiSource):
+    """The source ``gbif``. Its `licence` does not change what is asked, see above."""
 
     name = "gbif"
-    asks_by = AsksBy.SCIENTIFIC_NAME
-    shows_licences = True
-
-    def __init__(
-        self,
-        session: "requests.Session",
-        *,
-        base_url: str = BASE_URL,
-        licence: str = "any",
-        saved: SavedPages | None = None,
-        gap_s: float = GAP_S,
-    ) -> None:
-        del licence
-        self._api = JsonApi(session, base_url, gap_s=gap_s)
-        self._saved = saved
+    default_url = BASE_URL
+    default_gap_s = GAP_S
 
     def search(self, query: str, limit: int) -> Iterator[Candidate]:
         """Pictures of the taxon called `query`, in GBIF's order.
@@ -123,7 +97,8 @@ class Gbif:
         ------
         SourceError
         """
-        taxon_key = self._taxon_key(query)
+        params: Params = {"name": query, "strict": "true"}
+        taxon_key = self._taxon(query, "/species/match", params, parse_taxon, "Ask by the exact scientific name.")
 
         def ask(offset: str | None) -> str:
             return self._api.get(
@@ -139,17 +114,3 @@ class Gbif:
             )
 
         yield from read_pages(self.name, query, ask, parse, self._saved)
-
-    def _taxon_key(self, query: str) -> int:
-        text = self._api.get("/species/match", {"name": query, "strict": "true"})
-        if self._saved:
-            self._saved.keep(self.name, query, text, ".json")
-        taxon = parse_taxon(text)
-        if not isinstance(taxon, Cause):
-            return taxon
-        if taxon is Cause.NO_RESULTS:
-            raise nothing_found(self.name, query, "Ask by the exact scientific name.")
-        raise stopped(self.name, taxon, text, self._saved)
-
-    def close(self) -> None:
-        """Nothing to let go of: the session is its maker's."""

@@ -7,17 +7,13 @@ so whether the filters behave as documented is not verified, and `parse` checks 
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from ..reasons import Cause
-from .api import JsonApi, batch, nothing_found, read_pages, stopped
-from .candidates import AsksBy, Candidate, Page
+from .api import Params
+from .api_source import ApiSource, batch, read_pages
+from .candidates import Candidate, Page
 from .json_fields import JsonObject, json_object, link_at, number_at, object_at, objects, text_at
 from .licences import licence_code, licence_url
-from .saved_pages import SavedPages
-
-if TYPE_CHECKING:
-    import requests
 
 BASE_URL = "https://api.inaturalist.org/v1"
 GAP_S = 1.0
@@ -93,34 +89,12 @@ def _folded(name: str | None) -> str:
     return " ".join((name or "").casefold().split())
 
 
-class INaturalist:
-    """The source ``inaturalist``.
-
-    Parameters
-    ----------
-    session : a guarded one, of `net.make_session`.
-    base_url : where the API is.
-    licence : ``commercial`` asks only for photos whose licence allows that; licences are all open here.
-    saved : where answers are kept.
-    gap_s : seconds between requests.
-    """
+class INaturalist(ApiSource):
+    """The source ``inaturalist``. All licences are open here; ``commercial`` asks only for photos that allow it."""
 
     name = "inaturalist"
-    asks_by = AsksBy.SCIENTIFIC_NAME
-    shows_licences = True
-
-    def __init__(
-        self,
-        session: "requests.Session",
-        *,
-        base_url: str = BASE_URL,
-        licence: str = "any",
-        saved: SavedPages | None = None,
-        gap_s: float = GAP_S,
-    ) -> None:
-        self._api = JsonApi(session, base_url, gap_s=gap_s)
-        self._filter = {"photo_license": _COMMERCIAL} if licence == "commercial" else {"photo_licensed": "true"}
-        self._saved = saved
+    default_url = BASE_URL
+    default_gap_s = GAP_S
 
     def search(self, query: str, limit: int) -> Iterator[Candidate]:
         """Photos of the taxon called `query`, oldest observation first: the order that stays as new ones come in.
@@ -129,7 +103,15 @@ class INaturalist:
         ------
         SourceError
         """
-        taxon_id = self._taxon_id(query)
+        wanted = {"photo_license": _COMMERCIAL} if self._licence == "commercial" else {"photo_licensed": "true"}
+        params: Params = {"q": query, "rank": _RANKS, "is_active": "true", "per_page": 30}
+        taxon_id = self._taxon(
+            query,
+            "/taxa",
+            params,
+            lambda text: parse_taxon(text, query),
+            "Ask by the exact scientific name of one taxon.",
+        )
 
         def ask(last_id: str | None) -> str:
             # Not page=2: pages shift while people add observations, and end at 10,000.
@@ -141,7 +123,7 @@ class INaturalist:
                     "quality_grade": "research",
                     "captive": "false",
                     "photos": "true",
-                    **self._filter,
+                    **wanted,
                     "order_by": "id",
                     "order": "asc",
                     "per_page": batch(limit, _PER_PAGE),
@@ -150,17 +132,3 @@ class INaturalist:
             )
 
         yield from read_pages(self.name, query, ask, parse, self._saved)
-
-    def _taxon_id(self, query: str) -> int:
-        text = self._api.get("/taxa", {"q": query, "rank": _RANKS, "is_active": "true", "per_page": 30})
-        if self._saved:
-            self._saved.keep(self.name, query, text, ".json")
-        taxon = parse_taxon(text, query)
-        if not isinstance(taxon, Cause):
-            return taxon
-        if taxon is Cause.NO_RESULTS:
-            raise nothing_found(self.name, query, "Ask by the exact scientific name of one taxon.")
-        raise stopped(self.name, taxon, text, self._saved)
-
-    def close(self) -> None:
-        """Nothing to let go of: the session is its maker's."""

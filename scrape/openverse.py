@@ -6,17 +6,12 @@ live server. That pictures marked as sensitive stay out is asked for and checked
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from ..reasons import Cause
-from .api import JsonApi, read_pages
-from .candidates import AsksBy, Candidate, Page
+from .api_source import ApiSource, read_pages
+from .candidates import Candidate, Page
 from .json_fields import JsonObject, json_object, link_at, number_at, objects, text_at
 from .licences import credit, licence_code, licence_url
-from .saved_pages import SavedPages
-
-if TYPE_CHECKING:
-    import requests
 
 BASE_URL = "https://api.openverse.org/v1"
 GAP_S = 3.0
@@ -65,34 +60,12 @@ def _candidate(result: JsonObject) -> Candidate | None:
     )
 
 
-class Openverse:
-    """The source ``openverse``.
-
-    Parameters
-    ----------
-    session : a guarded one, of `net.make_session`.
-    base_url : where the API is.
-    licence : ``commercial`` asks only for what may be used so; everything here is open.
-    saved : where answers are kept.
-    gap_s : seconds between requests.
-    """
+class Openverse(ApiSource):
+    """The source ``openverse``. Everything here is open; ``commercial`` asks only for what may be used so."""
 
     name = "openverse"
-    asks_by = AsksBy.SCIENTIFIC_NAME
-    shows_licences = True
-
-    def __init__(
-        self,
-        session: "requests.Session",
-        *,
-        base_url: str = BASE_URL,
-        licence: str = "any",
-        saved: SavedPages | None = None,
-        gap_s: float = GAP_S,
-    ) -> None:
-        self._api = JsonApi(session, base_url, gap_s=gap_s)
-        self._filter = {"license_type": "commercial"} if licence == "commercial" else {}
-        self._saved = saved
+    default_url = BASE_URL
+    default_gap_s = GAP_S
 
     def search(self, query: str, limit: int) -> Iterator[Candidate]:
         """Pictures that say `query` word for word, most relevant first; a page has 20, whatever `limit` is.
@@ -104,14 +77,12 @@ class Openverse:
         del limit
         # In quotes: the loose words of Ciconia ciconia are also in every Ciconia nigra.
         phrase = query.replace('"', " ")
+        wanted = {"license_type": "commercial"} if self._licence == "commercial" else {}
 
         def ask(page: str | None) -> str:
             return self._api.get(
                 "/images/",
-                {"q": f'"{phrase}"', "page": page or "1", "page_size": _PER_PAGE, "mature": "false", **self._filter},
+                {"q": f'"{phrase}"', "page": page or "1", "page_size": _PER_PAGE, "mature": "false", **wanted},
             )
 
         yield from read_pages(self.name, query, ask, parse, self._saved)
-
-    def close(self) -> None:
-        """Nothing to let go of: the session is its maker's."""

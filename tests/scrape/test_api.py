@@ -16,7 +16,8 @@ from birds import net
 from birds.errors import SourceError
 from birds.reasons import Cause
 from birds.scrape import commons, gbif, inaturalist, openverse
-from birds.scrape.api import JsonApi, batch, read_pages
+from birds.scrape.api import JsonApi
+from birds.scrape.api_source import batch, read_pages
 from birds.scrape.candidates import Candidate, Page
 from birds.scrape.saved_pages import SavedPages
 from hypothesis import given

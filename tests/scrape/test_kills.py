@@ -35,7 +35,7 @@ def gallery(tmp_path_factory: pytest.TempPathFactory, make_picture: Callable[...
             make_picture(1000 * start + number).save(shelf / label / f"{number:02}.jpg", quality=90)
         (shelf / label / "05 copy.jpg").write_bytes((shelf / label / "05.jpg").read_bytes())
         (shelf / label / "07 broken.jpg").write_bytes((shelf / label / "07.jpg").read_bytes()[:500])
-    with Gallery(shelf, latency_s=0.1) as running:
+    with Gallery(shelf, latency_s=0.4) as running:
         yield running
 
 
