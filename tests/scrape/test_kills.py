@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -64,19 +65,21 @@ def test_killed_at_random_moments_a_scrape_ends_in_the_same_set(gallery: Gallery
     moments = random.Random(seed)
     print(f"\nseed {seed}; an undisturbed run takes {duration:.1f} s")
     killed = 0
-    while killed < KILLS:
-        root = tmp_path / f"killed-{killed}"
-        here = min(KILLS_A_PROJECT, KILLS - killed)
+    for number in count():
+        if killed == KILLS:
+            break
+        root = tmp_path / f"killed-{number}"
         story = []
-        for _ in range(here):
+        for _ in range(min(KILLS_A_PROJECT, KILLS - killed)):
             process = start(root, gallery)
             moment = moments.uniform(0.3, duration)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(moment)
             process.kill()
-            died = process.wait() == -signal.SIGKILL
-            story.append(f"{moment:.1f} s {'' if died else '(ended before) '}{len(pictures(root))} pictures")
-            killed += died
+            if process.wait() != -signal.SIGKILL:  # it ended before; the next project gets its turn
+                break
+            story.append(f"{moment:.1f} s with {len(pictures(root))} pictures")
+        killed += len(story)
         assert start(root, gallery).wait(120) == 0
         assert pictures(root) == expected, f"seed {seed}"
         with Record(Project(root)) as record:
@@ -87,7 +90,9 @@ def test_killed_at_random_moments_a_scrape_ends_in_the_same_set(gallery: Gallery
         assert not browsers_on(root), f"seed {seed}: a killed run's browser is still running"
         assert not Project(root).temporary.exists(), "a browser profile or staged file is left"
         assert not [path for path in root.rglob("*") if is_temporary(path)]
-        print(f"killed after {'; '.join(story)}; then the same {len(expected)} pictures, nothing left behind")
+        print(
+            f"killed after {', '.join(story) or 'its end'}; then the same {len(expected)} pictures, nothing left behind"
+        )
     print(f"{killed} kills")
 
 
