@@ -129,7 +129,9 @@ def scrape_arguments(table: Mapping[str, Any]) -> dict[str, Any]:
     if "source_urls" in arguments:
         pairs = [pair.partition("=") for pair in arguments["source_urls"]]
         if wrong := [name for name, equals, url in pairs if not (name and equals and url)]:
-            raise UsageError(f"--source-url {wrong[0]!r} is no NAME=URL.", "Example: --source-url bing=http://localhost:8000")
+            raise UsageError(
+                f"--source-url {wrong[0]!r} is no NAME=URL.", "Example: --source-url bing=http://localhost:8000"
+            )
         arguments["source_urls"] = {name: url for name, _, url in pairs}
     return arguments
 
