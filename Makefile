@@ -37,7 +37,7 @@ demo: setup ## Run the main job on the embedded gallery: scrape to evaluated mod
 	@start=$$(date +%s); $(BIN)/birds demo birds-demo && echo "demo: $$(( $$(date +%s) - start )) s"
 
 test: setup ## Run the tests, three at a time: many wait for a browser
-	$(BIN)/python -m pytest -q -n 3 --dist loadgroup
+	$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder
 
 faults: setup ## Kill a scrape thirty times at random moments and say what came of it
 	BIRDS_KILLS=30 $(BIN)/python -m pytest -q -s tests/scrape/test_kills.py
