@@ -4,6 +4,7 @@ Exit status: 0 done, 1 a BirdsError (one line: what happened, what to do), 2 wro
 """
 
 import errno
+import warnings
 from typing import Annotated, Any
 
 import typer
@@ -74,6 +75,7 @@ for _command in (
 
 def main() -> None:
     """The console script ``birds``."""
+    warnings.filterwarnings("ignore", module="PIL")  # odd pictures are told by their reason
     app(prog_name="birds")
 
 

@@ -71,6 +71,8 @@ def load(project: Path) -> Config:
         if name not in _KEYS or not isinstance(table, dict):
             raise UsageError(f"{path}: {name!r} is unknown.", f"It may hold species and the tables {', '.join(_KEYS)}.")
         tables[name] = {key.replace("-", "_"): _as_flag(key.replace("-", "_"), value) for key, value in table.items()}
+        if isinstance(sources := tables[name].get("source"), list):
+            tables[name]["source"] = [_from_project(source, Path(project)) for source in sources]
         if unknown := tables[name].keys() - _KEYS[name]:
             known = ", ".join(sorted(_KEYS[name]))
             raise UsageError(f"{path}: [{name}] has no {min(unknown)!r}.", f"It may hold {known}.")
@@ -88,6 +90,14 @@ def _as_flag(key: str, value: Any) -> Any:
     if key in _LISTS and isinstance(value, str):
         return [value]
     return value
+
+
+def _from_project(source: Any, project: Path) -> Any:
+    """``urls:FILE`` and ``folder:DIR``: what is not absolute lies in the project, wherever the command is given."""
+    if not isinstance(source, str) or not source.startswith(("urls:", "folder:")):
+        return source
+    name, _, path = source.partition(":")
+    return f"{name}:{project / Path(path).expanduser()}"
 
 
 def _is_a(kind: type, value: Any) -> bool:

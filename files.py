@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -92,8 +93,8 @@ class Project:
         try:
             shutil.rmtree(self.temporary, ignore_errors=True)
             yield
-            shutil.rmtree(self.temporary, ignore_errors=True)
         finally:
+            shutil.rmtree(self.temporary, ignore_errors=True)
             lock.release()
 
     def staging(self, prefix: str) -> Path:
@@ -119,6 +120,7 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+@cache  # reading it means changing it for a moment, for all threads
 def _umask() -> int:
     mask = os.umask(0o022)
     os.umask(mask)

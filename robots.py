@@ -74,7 +74,8 @@ class Robots:
 
         Raises
         ------
-        FetchError : ROBOTS_TXT, where it is closed, or (``is_passing``) where the server cannot tell for now.
+        FetchError : ROBOTS_TXT, where it is closed, or (``is_passing``) where the server cannot tell for now; NETWORK
+            or TIMEOUT, where it cannot be reached at all.
             FORBIDDEN_ADDRESS, where the guard does not let us ask.
         """
         if not (origin := _origin(url)):
@@ -109,7 +110,9 @@ class Robots:
                 site.refusal = partial(FetchError, error.message, reason=error.reason)
             elif not is_missing and error.reason is not Reason.TOO_MANY_REDIRECTS:
                 message = f"Its robots.txt cannot be read: {error.message}"
-                site.refusal = partial(FetchError, message, reason=Reason.ROBOTS_TXT, is_passing=error.is_passing)
+                is_away = error.reason in (Reason.NETWORK, Reason.TIMEOUT)  # the host itself, robots.txt or not
+                reason = error.reason if is_away else Reason.ROBOTS_TXT
+                site.refusal = partial(FetchError, message, reason=reason, is_passing=error.is_passing)
         else:
             rules = rules_for_us(data[:_PARSED_BYTES].decode("utf-8-sig", "replace"))
             site.rules = Protego.parse("\n".join([f"User-agent: {net.AGENT}", *rules])) if rules else None

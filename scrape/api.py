@@ -143,7 +143,8 @@ class JsonApi:
         except FetchError as error:  # of the connection itself: more came than any answer needs
             raise self._strange(f"{error}") from error
         except net.ForbiddenAddressError as error:
-            raise self._unreachable(f"{error} is not on the public internet") from error
+            hint = "--allow-host HOST:PORT lets a server of your own through."
+            raise self._unreachable(f"{error} is not on the public internet", hint) from error
         except ValueError as error:  # requests' words for a malformed address
             raise self._unreachable(f"the address is malformed ({error})") from error
         except (requests.RequestException, HTTPError, OSError) as error:
@@ -157,8 +158,8 @@ class JsonApi:
             raise self._unreachable(f"it redirects to {urlsplit(target).hostname}")
         return target
 
-    def _unreachable(self, why: str) -> SourceError:
-        return SourceError(f"{self._host} cannot be asked: {why}.", "Check the connection.", cause=Cause.NETWORK)
+    def _unreachable(self, why: str, hint: str = "Check the connection.") -> SourceError:
+        return SourceError(f"{self._host} cannot be asked: {why}.", hint, cause=Cause.NETWORK)
 
     def _strange(self, what: str) -> SourceError:
         return SourceError(f"{self._host}: {what}", CHANGED, cause=Cause.UNKNOWN_LAYOUT)

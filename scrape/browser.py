@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 from ..errors import BrowserError
 from ..progress import SILENT, Progress
@@ -39,6 +40,7 @@ _ARGUMENTS = (
     "--disable-sync",
     "--mute-audio",
 )
+_TOLD: WeakSet[Progress] = WeakSet()  # who has been told that there is no sandbox: once is enough
 PAGE_LOAD_S = 30
 _CLOSING_S = 3.0
 BROWSER_HINT = "Run `birds doctor` to see what is missing; on Debian: apt-get install chromium chromium-driver."
@@ -116,7 +118,9 @@ def _start_here(profile: Path, headed: bool, progress: Progress) -> "WebDriver":
     if paths.browser:
         options.binary_location = paths.browser
     if hasattr(os, "geteuid") and os.geteuid() == 0:
-        progress.note("Running as root: the browser starts without its sandbox. An ordinary user is safer.")
+        if progress not in _TOLD:
+            _TOLD.add(progress)
+            progress.note("Running as root: the browser starts without its sandbox. An ordinary user is safer.")
         options.add_argument("--no-sandbox")
     options.add_argument(f"--user-data-dir={profile}")
     options.add_argument("--remote-debugging-pipe")  # a browser whose driver is gone ends too, even after kill -9

@@ -125,7 +125,7 @@ def _show(console: Console, result: ScrapeResult) -> None:
             one.label,
             one.query,
             one.found,
-            one.downloaded,
+            ", ".join(f"{n} {strategy}" for strategy, n in one.strategies.items()) or "-",
             one.stored,
             ", ".join(f"{n} {name}" for name, n in one.sources.items()) or "-",
             sum(one.refused.values()),
@@ -133,7 +133,7 @@ def _show(console: Console, result: ScrapeResult) -> None:
         )
         for one in result.species
     ]
-    titles = ("species", "query", "found", "downloaded", "in images/", "new from", "refused", "stopped")
+    titles = ("species", "query", "found", "by", "kept", "new from", "refused", "stopped")
     console.result(result, table=(titles, rows))
     if console.as_json:
         return
@@ -147,7 +147,8 @@ def _show(console: Console, result: ScrapeResult) -> None:
         }
         refused = [(reason, n, by_species[reason]) for reason, n in reasons.most_common()]
         console.table(("refused because", "results", "of"), refused)
-    typer.echo("Next: birds clean")
+    if any(one.stored for one in result.species):
+        typer.echo("Next: birds clean")
 
 
 def _show_page(console: Console, path: Path, source: str) -> None:

@@ -154,8 +154,14 @@ class Downloader:
                         self._waiting.remove(job)
 
     def _begin(self, candidate: Candidate) -> _Job:
-        job = _Job(next(self._numbers), candidate, urlsplit(candidate.url).netloc.lower())
+        number = next(self._numbers)
+        job = _Job(number, candidate, f"file {number}" if candidate.path else "")
         with self._changed:
+            try:
+                job.host = job.host or urlsplit(candidate.url).netloc.lower()
+            except ValueError:  # strangers' addresses may be anything
+                job.outcome = Download(candidate, reason=Reason.FORBIDDEN_ADDRESS)
+                return job
             self._waiting.append(job)
             self._changed.notify()
         return job

@@ -86,6 +86,7 @@ class Gathering:
         """
         result.stored = record.counts().get(target.label, 0)
         failures: list[SourceError] = []
+        passing: list[Reason] = []
         with self.progress.bar(target.label, self.limit) as bar:
             bar.advance(result.stored)
             for source in chain:
@@ -95,7 +96,7 @@ class Gathering:
                     failures.append(self.blocked[source.name])
                     continue
                 try:
-                    self._search(source, target, result, record, bar)
+                    self._search(source, target, result, record, bar=bar, passing=passing)
                 except SourceError as error:
                     failures.append(error)
                     if error.cause not in _ENDS_ONE_SEARCH:
@@ -105,12 +106,26 @@ class Gathering:
         if result.stored < self.limit:
             result.stopped = _cause(failures, len(chain))
         if not self.stopping.is_set() and not result.stopped:
-            self._conclude(target, result, chain, record)
+            self._conclude(target, result, chain)
+            if result.stored >= self.limit or not passing:  # else it is worth asking again
+                for source in chain:
+                    record.remember_search(target.label, source.name, self.search_key(source, target), self.limit)
         return failures
 
-    def _conclude(self, target: Target, result: SpeciesResult, chain: Sequence[Source], record: Record) -> None:
-        for source in chain:  # none of them needs to be asked again for this number
-            record.remember_search(target.label, source.name, target.query(source.asks_by), self.limit)
+    def search_key(self, source: Source, target: Target) -> str:
+        """What is remembered of a search: the query, and the licence where one was wanted."""
+        query = target.query(source.asks_by)
+        return query if self.licence == "any" else f"{query} ({self.licence})"
+
+    def is_up_to_date(self, target: Target, chain: Sequence[Source], record: Record) -> bool:
+        """Whether this was carried through before. A person's own list or folder is looked at each time."""
+        return all(
+            source.asks_by is not AsksBy.LABEL
+            and record.searched(target.label, source.name, self.search_key(source, target)) >= self.limit
+            for source in chain
+        )
+
+    def _conclude(self, target: Target, result: SpeciesResult, chain: Sequence[Source]) -> None:
         if len(result.sources) > 1:
             shares = ", ".join(f"{n} from {name}" for name, n in result.sources.items())
             self.progress.note(f"{target.label}: {shares}.")
@@ -120,7 +135,10 @@ class Gathering:
                 f"the results of {', '.join(source.name for source in chain)} ended."
             )
 
-    def _search(self, source: Source, target: Target, result: SpeciesResult, record: Record, bar: Bar) -> None:
+    def _search(
+        self, source: Source, target: Target, result: SpeciesResult, record: Record, *, bar: Bar, passing: list[Reason]
+    ) -> None:
+        """Take from one source what it has; `passing` learns which refusals another run may not meet."""
         query = target.query(source.asks_by)
         settled = record.settled_urls(target.label)
         refused, strategies = Counter(result.refused), Counter(result.strategies)
@@ -128,12 +146,16 @@ class Gathering:
 
         def refuse(url: str, reason: Reason, *, is_passing: bool) -> None:
             refused[reason] += 1
+            if is_passing and reason is not Reason.LICENCE:
+                passing.append(reason)
             record.remember_attempt(target.label, url, reason, is_passing=is_passing)
 
         def unseen() -> Iterator[Candidate]:
             for position, candidate in enumerate(source.search(query, self.limit), start=1):
                 if self.stopping.is_set():
                     return
+                if source.name in self.blocked:  # found out by another thread
+                    raise self.blocked[source.name]
                 result.found += 1
                 strategies[candidate.strategy] += 1
                 if candidate.url in settled:
@@ -149,8 +171,9 @@ class Gathering:
                 result.downloaded += done.staged is not None
                 provenance = done.candidate.provenance(source.name, query, positions[done.candidate.url])
                 reason = done.reason or _store(self.project, record, target.label, done, provenance)
-                if reason:
-                    refuse(done.candidate.url, reason, is_passing=done.is_passing)
+                if reason:  # --allow-host may let the address through another time
+                    is_passing = done.is_passing or reason is Reason.FORBIDDEN_ADDRESS
+                    refuse(done.candidate.url, reason, is_passing=is_passing)
                 bar.describe(f"(found {result.found}, downloaded {result.downloaded}, refused {refused.total()})")
                 if not reason:
                     result.stored += 1

@@ -8,7 +8,8 @@ that cannot be given, ...) ends the source; nothing works around it.
 
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -155,6 +156,9 @@ class GoogleImages:
             method, details = event["method"], event.get("params", {})
             if method == "Network.requestWillBeSent" and details.get("type") in ("XHR", "Fetch"):
                 self._asked.add(details["requestId"])
+            elif method == "Network.responseReceived" and details["requestId"] in self._asked:
+                if cause := _refusal(details["response"]):
+                    raise self._browsing.stopped(cause)
             elif method == "Network.loadingFailed":
                 self._asked.discard(details["requestId"])
             elif method == "Network.loadingFinished" and details["requestId"] in self._asked:
@@ -165,6 +169,15 @@ class GoogleImages:
                     continue
                 if body := str(answer.get("body", "")):
                     yield body
+
+
+def _refusal(response: Mapping[str, Any]) -> Cause | None:
+    """The cause that an XHR answer stands for by its address and HTTP status; None for an ordinary one."""
+    if cause := block_cause(response["url"], ""):
+        return cause
+    if response["status"] == HTTPStatus.TOO_MANY_REQUESTS:
+        return Cause.QUOTA
+    return Cause.NETWORK if response["status"] >= HTTPStatus.INTERNAL_SERVER_ERROR else None
 
 
 def _unseen(candidates: Iterable[Candidate], seen: set[str]) -> Iterator[Candidate]:

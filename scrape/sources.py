@@ -82,6 +82,11 @@ def name_of(source: str) -> str:
     return name
 
 
+def is_own(source: str) -> bool:
+    """Whether it is a person's own list or folder."""
+    return source.partition(":")[0] in _OWN
+
+
 def own_labels(source: str) -> list[str]:
     """The labels that a person's list or folder has; none for the others, which must be told what to search for."""
     name, _, argument = source.partition(":")

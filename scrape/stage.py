@@ -4,6 +4,7 @@ The stored set is the first N candidates in rank order that pass every check, co
 downloads finish. Run again, it adds what is missing and repeats nothing.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import ExitStack, closing
@@ -13,18 +14,18 @@ from queue import Empty, SimpleQueue
 
 from .. import net
 from .. import species as species_names
-from ..errors import SourceError, UsageError
+from ..errors import BirdsError, SourceError, UsageError
 from ..files import Project
 from ..progress import SILENT, Progress
+from ..reasons import Cause
 from ..reconcile import reconcile
 from ..record import Record
 from ..robots import Robots
-from .candidates import Source
 from .download import GAP_S, Downloader
 from .gathering import Gathering, SpeciesResult, Target
 from .licences import WANTED
 from .saved_pages import SavedPages
-from .sources import Surroundings, name_of, open_source, own_labels
+from .sources import Surroundings, is_own, name_of, open_source, own_labels
 
 LIMIT = 100
 DEFAULT_SOURCES = ("google",)
@@ -103,12 +104,22 @@ def scrape(
     urls = {**(source_urls or {}), **({"google": google_url} if google_url else {})}
     for name in (*urls, *sources):
         name_of(name)
+    for name, url in urls.items():
+        if not re.match(r"https?://[^/\s]", url):
+            raise UsageError(f"{url!r} is no address of {name}.", "Example: http://127.0.0.1:8000")
+    if save_pages and save_pages.exists() and not save_pages.is_dir():
+        raise UsageError(f"{save_pages} is no folder.", "Give --save-pages a folder; it is made where it is missing.")
     session = net.make_session(net.parse_allowed_hosts(allow_hosts), proxy=proxy)
     around = Surroundings(
         place, session, urls, licence, thumbnails, headed, grid_url, SavedPages(save_pages, place.logs), progress
     )
     sources = _showing(licence, sources, around)
     targets = _targets(species or [label for one in sources for label in own_labels(one)], queries, progress)
+    if unlabelled := [one for one in sources if len(targets) > 1 and is_own(one) and not own_labels(one)]:
+        raise UsageError(
+            f"{unlabelled[0]} has no labels, so its pictures cannot be told apart by species.",
+            "Name one --species for it, or give the list a column label, the folder a sub-folder a species.",
+        )
     if proxy:
         progress.note("The guard against private addresses ends at the proxy: it, not birds, resolves names.")
     with place.locked("scrape"), session:
@@ -124,8 +135,11 @@ def scrape(
             gathering = Gathering(place, downloader, limit, licence, progress)
             results, failures = _gather(gathering, targets, sources, around, browsers, only_if_changed=only_if_changed)
     outcome = ScrapeResult(results)
-    if short := next((one for one in results if one.stopped), None):
-        raise ScrapeStoppedError(next(error for error in failures if error.cause is short.stopped), outcome)
+    short = [one for one in results if one.stopped]
+    if short:
+        worst = next((one for one in short if one.stopped is not Cause.NO_RESULTS), short[0])
+        reason = next(error for error in failures[worst.label] if error.cause is worst.stopped)
+        raise ScrapeStoppedError(reason, outcome)
     return outcome
 
 
@@ -136,6 +150,8 @@ def _showing(licence: str, sources: Sequence[str], around: Surroundings) -> list
     fitting = []
     for one in dict.fromkeys(sources):
         with closing(open_source(one, around)) as source:  # a missing list or folder is told before anything begins
+            if skipped := getattr(source, "skipped", 0):
+                around.progress.note(f"{one}: {skipped} lines without a web address or label are left out.")
             if licence == "any" or source.shows_licences:
                 fitting.append(one)
             else:
@@ -179,10 +195,10 @@ def _gather(
     browsers: int,
     *,
     only_if_changed: bool,
-) -> tuple[list[SpeciesResult], list[SourceError]]:
-    """Fill every species, `browsers` side by side; what became of each, and why sources stopped."""
+) -> tuple[list[SpeciesResult], dict[str, list[SourceError]]]:
+    """Fill every species, `browsers` side by side; what became of each, and by label why sources stopped."""
     results = [SpeciesResult(target.label, target.term) for target in targets]
-    failures: list[SourceError] = []
+    failures: dict[str, list[SourceError]] = {}
     pending: SimpleQueue[tuple[Target, SpeciesResult]] = SimpleQueue()
     for one in zip(targets, results, strict=True):
         pending.put(one)
@@ -196,11 +212,11 @@ def _gather(
                 except Empty:
                     return
                 result.query = target.query(chain[0].asks_by)
-                if only_if_changed and _is_up_to_date(record, target, chain, gathering.limit):
+                if only_if_changed and gathering.is_up_to_date(target, chain, record):
                     result.stored = record.counts().get(target.label, 0)
                     around.progress.note(f"{target.label} is up to date: {result.stored} pictures.")
                 else:
-                    failures.extend(gathering.fill(target, result, chain, record))
+                    failures[target.label] = gathering.fill(target, result, chain, record)
 
     with ThreadPoolExecutor(min(browsers, len(targets)), thread_name_prefix="birds-species") as pool:
         threads = [pool.submit(work) for _ in range(min(browsers, len(targets)))]
@@ -209,10 +225,10 @@ def _gather(
         finally:  # all done, or Ctrl-C, or one could not go on: the others end after the picture they are at
             gathering.stopping.set()
             gathering.downloader.stop()
-    for thread in threads:
-        thread.result()
+    try:
+        for thread in threads:
+            thread.result()
+    except BirdsError as error:  # a browser that died, say: what was got is told all the same
+        error.partial = asdict(ScrapeResult(results))
+        raise
     return results, failures
-
-
-def _is_up_to_date(record: Record, target: Target, chain: Sequence[Source], limit: int) -> bool:
-    return all(record.searched(target.label, source.name, target.query(source.asks_by)) >= limit for source in chain)

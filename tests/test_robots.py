@@ -165,7 +165,7 @@ def test_nothing_is_fetched_from_a_host_that_cannot_be_reached() -> None:
         session = session_for(site)
     error = site.refusal("/a.jpg", Robots(session))
     assert error is not None
-    assert (error.reason, error.is_passing) == (Reason.ROBOTS_TXT, True)
+    assert (error.reason, error.is_passing) == (Reason.NETWORK, True)
 
 
 def test_a_moved_file_is_followed() -> None:

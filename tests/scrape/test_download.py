@@ -156,6 +156,12 @@ def test_what_is_no_picture_and_what_is_too_small_say_so(
     assert not list(tmp_path.iterdir())
 
 
+def test_an_address_that_is_none_costs_only_itself(host: Host, tmp_path: Path) -> None:
+    first, second = downloaded(host, tmp_path, candidates("http://[bad/x.jpg", "http://a/"))
+    assert first.reason is Reason.FORBIDDEN_ADDRESS
+    assert second.staged
+
+
 def test_a_file_on_this_computer_is_read_and_not_fetched(host: Host, tmp_path: Path) -> None:
     own = tmp_path / "own.jpg"
     own.write_bytes(host.picture)

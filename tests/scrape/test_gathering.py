@@ -230,16 +230,62 @@ def test_a_source_that_cannot_be_says_how_sources_are_given(tmp_path: Path, sour
         scrape(tmp_path, species=["garza"], sources=[source])
 
 
-def test_an_unchanged_search_with_several_sources_is_not_repeated(
-    tmp_path: Path, own_pictures: Path, host: Pictures, notes
+def test_own_lists_and_folders_are_looked_at_each_time_and_nothing_is_fetched_twice(
+    tmp_path: Path, own_pictures: Path, host: Pictures
 ) -> None:
     sources = [url_list(tmp_path / "list.csv", [{"url": host.url(1)}]), f"folder:{own_pictures}"]
     arguments = {"species": ["garza"], "sources": sources, "allow_hosts": [host.host], "only_if_changed": True}
     scrape(tmp_path / "p", limit=4, **arguments)
     asked = host.asked.total()
-    (again,) = scrape(tmp_path / "p", limit=4, progress=notes, **arguments).species
+    (again,) = scrape(tmp_path / "p", limit=4, **arguments).species
     assert (again.stored, again.found) == (4, 0)
-    assert any("up to date" in line for line in notes.lines)
     assert host.asked.total() == asked
     (more,) = scrape(tmp_path / "p", limit=5, **arguments).species
     assert more.stored == 5
+
+
+def test_a_search_is_repeated_unless_nothing_could_change(tmp_path: Path, shelf: Path, notes) -> None:
+    def run(project: str, gallery: Gallery) -> int:
+        arguments = {"google_url": gallery.url, "allow_hosts": gallery.allow_hosts, "only_if_changed": True}
+        (one,) = scrape(tmp_path / project, species=["garza"], progress=notes, **arguments).species
+        return one.found
+
+    with Gallery(shelf, fault=Fault.FAILING) as gallery:
+        assert run("failing", gallery) == 6
+        assert run("failing", gallery) == 6, "some failures pass"
+    with Gallery(shelf) as gallery:
+        assert run("well", gallery) == 6
+        assert run("well", gallery) == 0
+        assert any("up to date" in line for line in notes.lines)
+
+
+def test_what_the_guard_refused_is_asked_for_once_it_is_allowed(tmp_path: Path, host: Pictures) -> None:
+    arguments = {"species": ["garza"], "sources": [url_list(tmp_path / "list.csv", [{"url": host.url(1)}])]}
+    (refused,) = scrape(tmp_path / "p", **arguments).species
+    assert refused.refused == {Reason.FORBIDDEN_ADDRESS: 1}
+    (allowed,) = scrape(tmp_path / "p", allow_hosts=[host.host], **arguments).species
+    assert allowed.stored == 1
+
+
+def test_pictures_without_labels_are_not_stored_under_several_species(tmp_path: Path, host: Pictures) -> None:
+    listed = tmp_path / "list.txt"
+    listed.write_text(host.url(1) + "\n")
+    with pytest.raises(UsageError, match="no labels"):
+        scrape(tmp_path / "p", species=["garza", "loro"], sources=[f"urls:{listed}"], allow_hosts=[host.host])
+    assert not host.asked
+
+
+def test_lines_that_cannot_be_used_are_told(tmp_path: Path, host: Pictures, notes) -> None:
+    rows = [{"url": url} for url in (host.url(1), "notaurl", "file:///etc/passwd", "ftp://x/a.jpg")]
+    sources = [url_list(tmp_path / "list.csv", rows)]
+    scrape(tmp_path / "p", species=["garza"], sources=sources, allow_hosts=[host.host], progress=notes)
+    assert any("3 lines" in line for line in notes.lines)
+
+
+def test_the_error_is_that_of_the_species_that_is_short(tmp_path: Path, shelf: Path, own_pictures: Path) -> None:
+    sources = ["google", f"folder:{own_pictures}"]
+    with Gallery(shelf, fault=Fault.NO_RESULTS) as gallery, pytest.raises(ScrapeStoppedError) as stopped:
+        scrape(tmp_path / "p", species=["garza", "abubilla"], limit=3, sources=sources, google_url=gallery.url)
+    garza, abubilla = stopped.value.result.species
+    assert (garza.stopped, abubilla.stopped) == (None, Cause.NO_RESULTS)
+    assert "garza" not in str(stopped.value)
