@@ -31,7 +31,16 @@ from .wire import MAX_HEADERS, Answer, Limits, chunks, present_limits, within
 if TYPE_CHECKING:
     import requests
 
-__all__ = ["AGENT", "MAX_BYTES", "Fetched", "fetch", "make_session", "parse_allowed_hosts", "user_agent"]
+__all__ = [
+    "AGENT",
+    "MAX_BYTES",
+    "Fetched",
+    "fetch",
+    "make_session",
+    "parse_allowed_hosts",
+    "retry_after_s",
+    "user_agent",
+]
 
 AGENT = "birds"  # what robots.txt and X-Robots-Tag call us
 MAX_BYTES = 30_000_000
@@ -254,7 +263,7 @@ def _check_answer(answer: "requests.Response", max_bytes: int, *, may_opt_out: b
     status = answer.status_code
     if status != 200:
         is_passing = status in _PASSING_STATUS or 500 <= status < 600
-        wait_s = _retry_after_s(answer.headers.get("Retry-After", ""))
+        wait_s = retry_after_s(answer.headers.get("Retry-After", ""))
         raise FetchError(f"HTTP {status}.", reason=Reason.HTTP_ERROR, is_passing=is_passing, retry_after_s=wait_s)
     if may_opt_out and _opts_out(answer.raw.headers.getlist("X-Robots-Tag")):
         raise FetchError("Its owner does not want it collected.", reason=Reason.OPTED_OUT)
@@ -302,10 +311,10 @@ def _opts_out(tags: Iterable[str]) -> bool:
     return False
 
 
-def _retry_after_s(header: str) -> float | None:
+def retry_after_s(header: str) -> float | None:
     """Seconds that ``Retry-After`` asks for, as a number or as a date (RFC 9110, 10.2.3); None where it does not."""
-    if re.fullmatch(r"[0-9]{1,9}", header.strip()):
-        return float(header)
+    if re.fullmatch(r"[0-9]+", header.strip()):
+        return float(header.strip()[:9])
     try:
         moment = parsedate_to_datetime(header)
     except (ValueError, TypeError, OverflowError):

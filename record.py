@@ -13,77 +13,17 @@ record, then on disk. ``reconcile.py`` settles at the next run what a kill left 
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from pathlib import Path
 from typing import Self
 
 from .errors import ProjectError
 from .files import Project
 from .images import Content
 from .reasons import Reason
-
-_SCHEMA_VERSION = 2
-# "IF NOT EXISTS": two processes may open a new project at once, and the second waits for the first
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS pictures (
-    id INTEGER PRIMARY KEY,
-    sha256 TEXT NOT NULL UNIQUE,
-    bytes INTEGER NOT NULL,
-    format TEXT, width INTEGER, height INTEGER,  -- NULL until decoded
-    phash TEXT, mirror_phash TEXT,               -- 16 hexadecimal digits; NULL until decoded
-    unreadable TEXT                              -- the Reason, where it cannot be decoded
-);
-CREATE TABLE IF NOT EXISTS files (
-    id INTEGER PRIMARY KEY,
-    label TEXT NOT NULL,
-    name TEXT NOT NULL,
-    state TEXT NOT NULL,
-    sha256 TEXT NOT NULL,        -- of the file as stored
-    picture INTEGER NOT NULL REFERENCES pictures(id),
-    mtime_ns INTEGER,            -- as last seen on disk: unchanged ones are not hashed again
-    source TEXT NOT NULL, query TEXT, position INTEGER, strategy TEXT,
-    image_url TEXT, page_url TEXT, title TEXT, author TEXT, licence TEXT, licence_url TEXT, attribution TEXT,
-    observation TEXT,
-    added_at TEXT NOT NULL,
-    UNIQUE (label, name)
-);
-CREATE INDEX IF NOT EXISTS files_by_picture ON files(picture);
-CREATE TABLE IF NOT EXISTS decisions (
-    id INTEGER PRIMARY KEY,
-    picture INTEGER NOT NULL REFERENCES pictures(id),
-    label TEXT NOT NULL,
-    verdict TEXT NOT NULL,       -- reject | accept
-    reason TEXT NOT NULL,
-    author TEXT NOT NULL,        -- auto | person
-    decided_at TEXT NOT NULL
-);
-CREATE INDEX IF NOT EXISTS decisions_by_picture ON decisions(picture, label);
-CREATE TABLE IF NOT EXISTS attempts (
-    label TEXT NOT NULL, url TEXT NOT NULL,
-    reason TEXT,                 -- NULL: it was stored
-    is_passing INTEGER NOT NULL, -- another run may fare better
-    tried_at TEXT NOT NULL,
-    PRIMARY KEY (label, url)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS searches (
-    label TEXT NOT NULL, source TEXT NOT NULL, query TEXT NOT NULL,
-    wanted INTEGER NOT NULL,
-    finished_at TEXT NOT NULL,
-    PRIMARY KEY (label, source, query)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS splits (
-    file INTEGER PRIMARY KEY REFERENCES files(id),
-    part TEXT NOT NULL           -- train | val | test
-);
-"""
-
-
-_TO_VERSION = {
-    2: ("ALTER TABLE files ADD COLUMN licence_url TEXT", "ALTER TABLE files ADD COLUMN attribution TEXT"),
-}
+from .record_tables import OtherVersionError, connect
 
 
 class State(StrEnum):
@@ -212,8 +152,8 @@ class Record:
         path = project.record
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = _connect(path)
-        except _OtherVersionError as error:
+            self._db = connect(path)
+        except OtherVersionError as error:
             raise ProjectError(f"The record {path} {error}.", "Use the birds that wrote it, or a newer one.") from error
         except (OSError, sqlite3.Error) as error:
             raise ProjectError(
@@ -381,46 +321,3 @@ class Record:
     def split_parts(self) -> dict[int, str]:
         """The part (train, val or test) of each file of the newest split, by file id."""
         return {row["file"]: row["part"] for row in self._db.execute("SELECT file, part FROM splits")}
-
-
-class _OtherVersionError(Exception):
-    """The record's tables are those of another version of birds."""
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(path, timeout=30, isolation_level=None)  # transactions are ours: see Record.transaction
-    try:
-        db.row_factory = sqlite3.Row
-        with suppress(sqlite3.OperationalError):  # another process is opening it just now, and does the same
-            db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = NORMAL")
-        db.execute("PRAGMA foreign_keys = ON")
-        version = db.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0:
-            db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_SCHEMA_VERSION}; COMMIT;")
-            version = _SCHEMA_VERSION
-        if version < _SCHEMA_VERSION:
-            version = _upgrade(db)
-        if version != _SCHEMA_VERSION:
-            raise _OtherVersionError(f"has version {version}, this birds reads version {_SCHEMA_VERSION}")
-    except BaseException:
-        db.close()
-        raise
-    return db
-
-
-def _upgrade(db: sqlite3.Connection) -> int:
-    """Bring the tables of an older birds up to date, all or nothing; returns the version they are at."""
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        version: int = db.execute("PRAGMA user_version").fetchone()[0]  # perhaps another process was first
-        while version < _SCHEMA_VERSION:
-            version += 1
-            for statement in _TO_VERSION[version]:
-                db.execute(statement)
-        db.execute(f"PRAGMA user_version = {version}")
-    except BaseException:
-        db.execute("ROLLBACK")
-        raise
-    db.execute("COMMIT")
-    return version

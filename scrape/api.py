@@ -8,8 +8,6 @@ import random
 import threading
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
@@ -169,10 +167,11 @@ class JsonApi:
         if status == 200:
             return
         said = f"it answered HTTP {status}."
+        wait_s = net.retry_after_s(answer.headers.get("Retry-After", "")) or 0.0
         if status == 429:
-            raise _PassingError(said, Cause.QUOTA, _retry_after_s(answer))
+            raise _PassingError(said, Cause.QUOTA, wait_s)
         if status in {408, 425} or status >= 500:
-            raise _PassingError(said, Cause.NETWORK, _retry_after_s(answer))
+            raise _PassingError(said, Cause.NETWORK, wait_s)
         if status in {401, 403}:  # how an API turns away whom it has blocked
             raise SourceError(f"{self._host} refuses: {said}", TRY_LATER, cause=Cause.QUOTA)
         raise self._strange(said)
@@ -186,15 +185,3 @@ class JsonApi:
             if time.monotonic() > deadline:
                 raise _PassingError("it took too long.", Cause.NETWORK)
         return bytes(body)
-
-
-def _retry_after_s(answer: "requests.Response") -> float:
-    """Seconds that ``Retry-After`` asks for, in either of its forms (RFC 9110, 10.2.3); 0 where there is none."""
-    wish = answer.headers.get("Retry-After", "").strip()
-    if wish.isascii() and wish.isdigit():
-        return float(wish[:9])
-    try:
-        moment = parsedate_to_datetime(wish)
-    except (ValueError, OverflowError):
-        return 0.0
-    return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds())

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 BING_URL = "https://www.bing.com"
 _PER_PAGE = 35
 _CONSENT_BUTTONS = ("bnp_btn_reject", "bnp_btn_accept")  # 'reject' first: no more cookies than needed
-# As other programs write them; not verified against Bing itself.
-_LICENCE_FILTERS = {"open": "+filterui:licenseType-Any", "commercial": "+filterui:license-L2_L3_L4"}
 
 # Possessive (++, *+), and no "<" outside quotes: a damaged page is read in one pass, whatever it holds.
 _LINK = re.compile(r"""<a\s(?:[^<>"']++|"[^"]*+"|'[^']*+')*+>""", re.IGNORECASE)
@@ -131,7 +129,6 @@ class Bing:
     project : its ``.birds/tmp`` holds the browser's profile, its ``.birds/logs`` a page that could not be read.
     headed : show the browser.
     grid_url : of a Selenium Grid that has the browser.
-    licence : ``any``, or ``open`` or ``commercial`` to let Bing filter; its answers do not say which licence it is.
     """
 
     name = "bing"
@@ -145,12 +142,10 @@ class Bing:
         base_url: str = BING_URL,
         headed: bool = False,
         grid_url: str | None = None,
-        licence: str = "any",
         saved: SavedPages | None = None,
         progress: Progress = SILENT,
     ) -> None:
         self._base_url = base_url.rstrip("/")
-        self._licence = licence
         self._saved = saved or SavedPages(None, project.logs)
         self._browsing = Browsing(
             self.name, self._base_url, project, headed=headed, grid_url=grid_url, saved=self._saved, progress=progress
@@ -181,8 +176,6 @@ class Bing:
     def _page(self, driver: "WebDriver", query: str, first: int) -> tuple[Page, str]:
         """The page whose first result is number `first`, from 1, and its text."""
         parameters = {"q": query, "first": str(first), "count": str(_PER_PAGE), "setlang": "en"}
-        if wanted := _LICENCE_FILTERS.get(self._licence):
-            parameters["qft"] = wanted
         address = f"{self._base_url}/images/async?{urlencode(parameters)}"
         page, html = self._load(driver, query, address)
         if page.cause is Cause.CONSENT and press_first(driver, *_CONSENT_BUTTONS):

@@ -123,7 +123,13 @@ class Browsing:
 
 def refusal(driver: "WebDriver") -> Cause | None:
     """The cause that the HTTP status of the page just loaded stands for; None for an ordinary one."""
-    status: int = driver.execute_script("return performance.getEntriesByType('navigation')[0]?.responseStatus ?? 0")
+    return cause_of_status(
+        driver.execute_script("return performance.getEntriesByType('navigation')[0]?.responseStatus ?? 0")
+    )
+
+
+def cause_of_status(status: int) -> Cause | None:
+    """The cause that an HTTP status stands for; None for an ordinary one."""
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return Cause.QUOTA
     return Cause.NETWORK if status >= HTTPStatus.INTERNAL_SERVER_ERROR else None

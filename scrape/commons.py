@@ -16,8 +16,6 @@ from .candidates import Candidate, Page
 from .json_fields import JsonObject, json_object, link_at, number_at, object_at, objects, text_at
 from .licences import credit, licence_code, licence_url
 
-BASE_URL = "https://commons.wikimedia.org/w/api.php"
-GAP_S = 1.0
 _PER_PAGE = 50  # the most for which renderings are given
 _LONGEST_SIDE = 2000
 # Originals have tens of megabytes, and everybody fetching those weighs on Wikimedia. 1280 is one of the widths it
@@ -91,8 +89,8 @@ class Commons(ApiSource):
     """The source ``commons``. Its `licence` does not change what is asked: Commons takes what allows commercial use."""
 
     name = "commons"
-    default_url = BASE_URL
-    default_gap_s = GAP_S
+    default_url = "https://commons.wikimedia.org/w/api.php"
+    default_gap_s = 1.0
 
     def search(self, query: str, limit: int) -> Iterator[Candidate]:
         """Files that say `query` word for word, most relevant first.

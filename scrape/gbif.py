@@ -14,8 +14,6 @@ from .candidates import Candidate, Page
 from .json_fields import JsonObject, json_object, link_at, number_at, objects, text_at
 from .licences import credit, licence_code, licence_url
 
-BASE_URL = "https://api.gbif.org/v1"
-GAP_S = 1.0
 _PER_PAGE = 300  # the most that is given
 _LAST_RECORD = 100_000  # offset and limit together may not go beyond
 _NOT_WILD = frozenset({"captive", "cultivated", "managed"})
@@ -87,8 +85,8 @@ class Gbif(ApiSource):
     """The source ``gbif``. Its `licence` does not change what is asked, see above."""
 
     name = "gbif"
-    default_url = BASE_URL
-    default_gap_s = GAP_S
+    default_url = "https://api.gbif.org/v1"
+    default_gap_s = 1.0
 
     def search(self, query: str, limit: int) -> Iterator[Candidate]:
         """Pictures of the taxon called `query`, in GBIF's order.

@@ -8,15 +8,14 @@ that cannot be given, ...) ends the source; nothing works around it.
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from http import HTTPStatus
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from ..files import Project
 from ..progress import SILENT, Progress
 from ..reasons import Cause
-from .browsing import Browsing, refusal
+from .browsing import Browsing, cause_of_status, refusal
 from .candidates import AsksBy, Candidate
 from .google_cards import Cards
 from .google_page import block_cause, parse, parse_records
@@ -45,8 +44,6 @@ class GoogleImages:
     headed : show the browser.
     grid_url : a Selenium Grid to take the browser from, see `open_browser`.
     thumbnails : give thumbnails, marked as such by their strategy, where there is nothing larger.
-    licence : "any", or what else `licences.WANTED` has: only pictures that Google holds for Creative Commons are
-        searched then. It shows no licence, so whoever wants one must look further.
     saved : where pages are saved.
     """
 
@@ -62,14 +59,12 @@ class GoogleImages:
         headed: bool = False,
         grid_url: str | None = None,
         thumbnails: bool = False,
-        licence: str = "any",
         saved: SavedPages | None = None,
         progress: Progress = SILENT,
     ) -> None:
         self._project = project
         self._base_url = base_url.rstrip("/")
         self._thumbnails = thumbnails
-        self._parameters = {"udm": "2", "hl": "en", **({} if licence == "any" else {"tbs": "il:cl"})}
         self._saved = saved or SavedPages(None, project.logs)
         self._browsing = Browsing(
             self.name, self._base_url, project, headed=headed, grid_url=grid_url, saved=self._saved, hints=_HINTS,
@@ -90,7 +85,7 @@ class GoogleImages:
     def _search(self, driver: "WebDriver", query: str) -> Iterator[Candidate]:
         driver.get_log("performance")  # type: ignore[no-untyped-call]  # what an earlier search left there
         self._asked.clear()
-        driver.get(f"{self._base_url}/search?{urlencode({'q': query, **self._parameters})}")
+        driver.get(f"{self._base_url}/search?{urlencode({'q': query, 'udm': '2', 'hl': 'en'})}")
         self._pass_consent(driver)
         html = driver.page_source
         self._saved.keep(self.name, query, html)
@@ -157,7 +152,8 @@ class GoogleImages:
             if method == "Network.requestWillBeSent" and details.get("type") in ("XHR", "Fetch"):
                 self._asked.add(details["requestId"])
             elif method == "Network.responseReceived" and details["requestId"] in self._asked:
-                if cause := _refusal(details["response"]):
+                response = details["response"]
+                if cause := block_cause(response["url"], "") or cause_of_status(response["status"]):
                     raise self._browsing.stopped(cause)
             elif method == "Network.loadingFailed":
                 self._asked.discard(details["requestId"])
@@ -169,15 +165,6 @@ class GoogleImages:
                     continue
                 if body := str(answer.get("body", "")):
                     yield body
-
-
-def _refusal(response: Mapping[str, Any]) -> Cause | None:
-    """The cause that an XHR answer stands for by its address and HTTP status; None for an ordinary one."""
-    if cause := block_cause(response["url"], ""):
-        return cause
-    if response["status"] == HTTPStatus.TOO_MANY_REQUESTS:
-        return Cause.QUOTA
-    return Cause.NETWORK if response["status"] >= HTTPStatus.INTERNAL_SERVER_ERROR else None
 
 
 def _unseen(candidates: Iterable[Candidate], seen: set[str]) -> Iterator[Candidate]:

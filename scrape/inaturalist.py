@@ -15,8 +15,6 @@ from .candidates import Candidate, Page
 from .json_fields import JsonObject, json_object, link_at, number_at, object_at, objects, text_at
 from .licences import licence_code, licence_url
 
-BASE_URL = "https://api.inaturalist.org/v1"
-GAP_S = 1.0
 _PER_PAGE = 100  # 200 are allowed, but one observation was seen to take 110 kB with all that was said about it
 # Only ranks whose names are not used twice: a complex is named as its species, a subgenus as its genus.
 _RANKS = "class,order,family,subfamily,genus,species,subspecies"
@@ -93,8 +91,8 @@ class INaturalist(ApiSource):
     """The source ``inaturalist``. All licences are open here; ``commercial`` asks only for photos that allow it."""
 
     name = "inaturalist"
-    default_url = BASE_URL
-    default_gap_s = GAP_S
+    default_url = "https://api.inaturalist.org/v1"
+    default_gap_s = 1.0
 
     def search(self, query: str, limit: int) -> Iterator[Candidate]:
         """Photos of the taxon called `query`, oldest observation first: the order that stays as new ones come in.

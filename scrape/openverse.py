@@ -13,8 +13,6 @@ from .candidates import Candidate, Page
 from .json_fields import JsonObject, json_object, link_at, number_at, objects, text_at
 from .licences import credit, licence_code, licence_url
 
-BASE_URL = "https://api.openverse.org/v1"
-GAP_S = 3.0
 _PER_PAGE = 20
 _LAST_PAGE = 12
 
@@ -64,8 +62,8 @@ class Openverse(ApiSource):
     """The source ``openverse``. Everything here is open; ``commercial`` asks only for what may be used so."""
 
     name = "openverse"
-    default_url = BASE_URL
-    default_gap_s = GAP_S
+    default_url = "https://api.openverse.org/v1"
+    default_gap_s = 3.0
 
     def search(self, query: str, limit: int) -> Iterator[Candidate]:
         """Pictures that say `query` word for word, most relevant first; a page has 20, whatever `limit` is.

@@ -108,7 +108,6 @@ def open_source(source: str, around: Surroundings) -> Source:
     browser: dict[str, Any] = {
         "headed": around.headed,
         "grid_url": around.grid_url,
-        "licence": around.licence,
         "saved": around.saved,
         "progress": around.progress,
         **where,

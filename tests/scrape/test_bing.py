@@ -326,13 +326,13 @@ def test_a_dead_driver_is_one_error_and_the_next_search_starts_another(
 
 def test_settings_reach_the_address_and_closing_leaves_nothing(tmp_path: Path, stand_in: StandIn) -> None:
     place, pages = Project(tmp_path / "project"), tmp_path / "pages"
-    source = Bing(place, base_url=f"{stand_in.url}/", licence="commercial", saved=SavedPages(pages, place.logs))
+    source = Bing(place, base_url=f"{stand_in.url}/", saved=SavedPages(pages, place.logs))
     try:
         stand_in.has(cards(1))
         assert numbers(source.search("white stork", 10)) == [1]
     finally:
         source.close()
-    assert {one["qft"] for one in stand_in.asked} == {"+filterui:license-L2_L3_L4"}
+    assert {(one["count"], one["setlang"]) for one in stand_in.asked} == {("35", "en")}
     assert [path.name for path in sorted(pages.iterdir())] == [
         "0001-bing-white-stork.html",
         "0002-bing-white-stork.html",

@@ -213,15 +213,13 @@ def small_copy(picture: bytes) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(picture).decode()}"
 
 
-def test_a_licence_asks_google_for_creative_commons(project: Project) -> None:
-    with served({"/search": f"<script>var a={record('stork')};</script>"}) as server:
-        for licence in ("any", "open"):
-            with closing(GoogleImages(project, base_url=server.url, licence=licence)) as google:
-                assert next(google.search("white stork", 9)).url == "https://one.example/stork.jpg"
-                assert (google.name, google.asks_by, google.shows_licences) == ("google", AsksBy.TERM, False)
+def test_the_images_tab_is_asked_for_the_query_in_english(project: Project) -> None:
+    page = f"<script>var a={record('stork')};</script>"
+    with served({"/search": page}) as server, closing(GoogleImages(project, base_url=server.url)) as google:
+        assert next(google.search("white stork", 9)).url == "https://one.example/stork.jpg"
+        assert (google.name, google.asks_by, google.shows_licences) == ("google", AsksBy.TERM, False)
     asked = [parse_qs(urlsplit(path).query) for path in server.asked if path.startswith("/search")]
-    usual = {"q": ["white stork"], "udm": ["2"], "hl": ["en"]}
-    assert asked == [usual, {**usual, "tbs": ["il:cl"]}]
+    assert asked == [{"q": ["white stork"], "udm": ["2"], "hl": ["en"]}]
 
 
 def test_a_dialog_over_the_results_is_answered_and_odd_words_block_nothing(project: Project) -> None:
