@@ -29,7 +29,18 @@ class Reason(StrEnum):
     # for a person to decide
     NEAR_DUPLICATE = "near_duplicate"
     LABEL_CONFLICT = "label_conflict"
+    ODD_ASPECT = "odd_aspect"
+    BLANK = "blank"
+    DARK = "dark"
+    OVER_EXPOSED = "over_exposed"
+    BLURRED = "blurred"
+    NOT_A_PHOTOGRAPH = "not_a_photograph"
+    SUSPECTED_LABEL = "suspected_label"
+    # decided by a person
     BY_HAND = "by_hand"
+    MOVED = "moved"
+    # left out of a split
+    BRIDGE = "bridge"
 
 
 class Cause(StrEnum):

@@ -9,12 +9,12 @@ import unicodedata
 from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 
 from .errors import ProjectError
 from .files import Project, is_temporary, sha256_of
 from .images import Content, inspect
+from .moves import image_path, move, rejected_path, settle_moves
 from .progress import SILENT, Progress
 from .reasons import Reason
 from .record import Author, PictureFile, Provenance, Record, State
@@ -36,53 +36,6 @@ class Changes:
         return ", ".join(f"{n} {what}" for what, n in parts.items() if n)
 
 
-def image_path(project: Project, file: PictureFile) -> Path:
-    """Where a stored file lies."""
-    return project.images / file.label / file.name
-
-
-def rejected_path(project: Project, file: PictureFile) -> Path:
-    """Where a rejected file rests."""
-    return project.rejected / file.label / file.name
-
-
-def reject(project: Project, record: Record, file: PictureFile, reason: Reason, author: Author) -> bool:
-    """Move a file out of ``images/``, first in the record, then on disk. Undone by `restore`.
-
-    Returns
-    -------
-    False, and nothing was done, if it was rejected or a person decided about it since `file` was read: the review
-    page holds no lock, and what a person says counts.
-    """
-    with record.transaction():
-        now = record.file(file.id)
-        if now is None or now.state is State.REJECTED:
-            return False
-        if author is Author.AUTO and now.author is Author.PERSON and file.author is not Author.PERSON:
-            return False
-        record.decide(file, "reject", reason, author)
-    source, target = image_path(project, file), rejected_path(project, file)
-    # Left by a record that was lost; it makes room, nothing is deleted. In this order: a move made meanwhile is none.
-    if target.exists() and source.exists():
-        target.rename(next(p for n in count(1) if not (p := target.with_stem(f"{target.stem}~old{n}")).exists()))
-    _move(source, target)
-    return True
-
-
-def restore(project: Project, record: Record, file: PictureFile, author: Author = Author.PERSON) -> None:
-    """Bring a rejected file back into ``images/``."""
-    with record.transaction():
-        record.decide(file, "accept", Reason.BY_HAND, author)
-    _move(rejected_path(project, file), image_path(project, file))
-
-
-def _move(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if not target.exists():
-        with suppress(FileNotFoundError):  # gone, or the review page moved it first
-            source.rename(target)
-
-
 def reconcile(project: Project, record: Record, *, accept_missing: bool = False) -> Changes:
     """Bring the record in line with ``images/``.
 
@@ -90,6 +43,7 @@ def reconcile(project: Project, record: Record, *, accept_missing: bool = False)
     ------
     ProjectError : a fifth or more of a label's files vanished and `accept_missing` is not set.
     """
+    settle_moves(project, record)
     on_disk = _files_on_disk(project)
     edited = _settle_known(project, record, on_disk)
     everything = record.files()
@@ -176,12 +130,12 @@ def _settle(project: Project, record: Record, file: PictureFile, on_disk: dict[t
             record.forget_file(file.id)
     elif file.state is State.REJECTED and path:
         if not rejected_path(project, file).exists() and sha256_of(path) == file.sha256:
-            _move(path, rejected_path(project, file))  # killed between the record and the disk
+            move(path, rejected_path(project, file))  # killed between the record and the disk
             del on_disk[file.label, file.name]
         elif path.exists():  # a person put another file of this name here
             _step_aside(project, record, file)
     elif file.state is State.STORED and not path and rejected_path(project, file).exists():
-        _move(rejected_path(project, file), image_path(project, file))  # a restore cut short
+        move(rejected_path(project, file), image_path(project, file))  # a restore cut short
         on_disk[file.label, file.name] = image_path(project, file)
     elif file.state is State.MISSING and path:
         record.update_file(file.id, state=State.STORED, mtime_ns=None)  # it came back

@@ -6,6 +6,9 @@
     attempts   URLs tried, with the reason of failure, so that no run asks twice for what cannot come
     searches   searches that were carried through, so that `birds run` knows what is up to date
     splits     which part of the newest split each file is in
+    looks      what one decode found of each picture (`record_looks.py`)
+    findings, guesses, different, actions: what waits for a person, what a person did (`record_review.py`)
+    moves      files on their way to another label
 
 Order of writing: a row ``pending`` with its final name, then the file, then ``stored``; a rejection first in the
 record, then on disk. ``reconcile.py`` settles at the next run what a kill left in between.
@@ -23,6 +26,8 @@ from .errors import ProjectError
 from .files import Project
 from .images import Content
 from .reasons import Reason
+from .record_looks import LooksTable
+from .record_review import ReviewTables
 from .record_tables import OtherVersionError, connect
 
 
@@ -143,6 +148,10 @@ def _file(row: sqlite3.Row) -> PictureFile:
 class Record:
     """The record of one project. A context manager; one connection, usable from the thread that made it.
 
+    Attributes
+    ----------
+    looks, review : its tables of what was found in the pictures, and of what a person has to do with them.
+
     Raises
     ------
     ProjectError : the file is no record, was written by a newer birds, or cannot be written.
@@ -160,6 +169,8 @@ class Record:
                 f"The record {path} cannot be opened: {error}.",
                 "Check the disk, or start in another folder with --project.",
             ) from error
+        self.looks = LooksTable(self._db)
+        self.review = ReviewTables(self._db)
 
     def __enter__(self) -> Self:
         return self
@@ -206,9 +217,14 @@ class Record:
         return self._db.execute(query, (label, name)).fetchone() is not None
 
     def knows(self, label: str, original_sha256: str) -> bool:
-        """Whether a picture with this original content was ever a file of `label`, rejected or not."""
-        query = "SELECT 1 FROM files f JOIN pictures p ON p.id = f.picture WHERE f.label = ? AND p.sha256 = ?"
-        return self._db.execute(query, (label, original_sha256)).fetchone() is not None
+        """Whether a picture with this original content was ever a file of `label`, rejected or moved since or not."""
+        row = self._db.execute(
+            """SELECT 1 FROM pictures p WHERE p.sha256 = ? AND (
+                EXISTS (SELECT 1 FROM files f WHERE f.picture = p.id AND f.label = ?)
+                OR EXISTS (SELECT 1 FROM decisions d WHERE d.picture = p.id AND d.label = ?))""",
+            (original_sha256, label, label),
+        ).fetchone()
+        return row is not None
 
     # -- files
 
@@ -238,7 +254,8 @@ class Record:
 
     def forget_file(self, file_id: int) -> None:
         """Remove the row of a file that never came to be."""
-        self._db.execute("DELETE FROM splits WHERE file = ?", (file_id,))
+        for table in ("splits", "findings", "guesses", "moves"):
+            self._db.execute(f"DELETE FROM {table} WHERE file = ?", (file_id,))  # noqa: S608 - constants
         self._db.execute("DELETE FROM files WHERE id = ?", (file_id,))
 
     def files(self, *states: State, label: str | None = None) -> list[PictureFile]:
@@ -266,13 +283,30 @@ class Record:
 
     # -- decisions
 
-    def decide(self, file: PictureFile, verdict: str, reason: Reason, author: Author) -> None:
-        """Write down a decision about a picture under a label, and the state that follows for its file."""
-        self._db.execute(
-            "INSERT INTO decisions (picture, label, verdict, reason, author, decided_at) VALUES (?, ?, ?, ?, ?, ?)",
-            (file.picture, file.label, verdict, reason, author, _now()),
+    def decide(
+        self, file: PictureFile, verdict: str, reason: Reason, author: Author, *, after_run: str | None = None
+    ) -> int:
+        """Write down a decision about a picture under a label, and the state that follows for its file.
+
+        Parameters
+        ----------
+        after_run : where the picture is of the test part, the newest run that was finished by now.
+
+        Returns
+        -------
+        The decision's id.
+        """
+        cursor = self._db.execute(
+            """INSERT INTO decisions (picture, label, verdict, reason, author, decided_at, after_run)
+            VALUES (?, ?, ?, ?, ?, ?, ?)""",
+            (file.picture, file.label, verdict, reason, author, _now(), after_run),
         )
         self.update_file(file.id, state=State.REJECTED if verdict == "reject" else State.STORED)
+        return int(cursor.lastrowid or 0)
+
+    def withdraw(self, decisions: Iterable[int]) -> None:
+        """Take decisions back, by id: what was decided before counts again. Files keep their state."""
+        self._db.executemany("DELETE FROM decisions WHERE id = ?", ((one,) for one in decisions))
 
     def accepted_by_a_person(self) -> set[tuple[int, str]]:
         """(picture, label) pairs that a person looked at and kept: no automatic check rejects them again."""
@@ -281,6 +315,21 @@ class Record:
             "SELECT picture, label, verdict, author, max(id) FROM decisions GROUP BY picture, label"
         )
         return {(r["picture"], r["label"]) for r in rows if r["verdict"] == "accept" and r["author"] == Author.PERSON}
+
+    # -- moves to another label
+
+    def begin_move(self, file_id: int, label: str, name: str, source: str) -> None:
+        """Give a file its new label and name. It still lies at `source`, below the project folder, until `end_move`."""
+        self.update_file(file_id, label=label, name=name)
+        self._db.execute("INSERT OR REPLACE INTO moves (file, source) VALUES (?, ?)", (file_id, source))
+
+    def end_move(self, file_id: int) -> None:
+        """The file lies where it belongs."""
+        self._db.execute("DELETE FROM moves WHERE file = ?", (file_id,))
+
+    def moves(self) -> list[tuple[int, str]]:
+        """(file id, where it may still lie) of the moves that did not end."""
+        return [(row["file"], row["source"]) for row in self._db.execute("SELECT file, source FROM moves")]
 
     # -- attempts and searches
 

@@ -7,7 +7,7 @@ import sqlite3
 from contextlib import suppress
 from pathlib import Path
 
-_SCHEMA_VERSION = 2
+_SCHEMA_VERSION = 3
 # "IF NOT EXISTS": two processes may open a new project at once, and the second waits for the first
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS pictures (
@@ -40,7 +40,8 @@ CREATE TABLE IF NOT EXISTS decisions (
     verdict TEXT NOT NULL,       -- reject | accept
     reason TEXT NOT NULL,
     author TEXT NOT NULL,        -- auto | person
-    decided_at TEXT NOT NULL
+    decided_at TEXT NOT NULL,
+    after_run TEXT               -- of a test picture: the newest run that was finished by then
 );
 CREATE INDEX IF NOT EXISTS decisions_by_picture ON decisions(picture, label);
 CREATE TABLE IF NOT EXISTS attempts (
@@ -61,8 +62,46 @@ CREATE TABLE IF NOT EXISTS splits (
     part TEXT NOT NULL           -- train | val | test
 );
 """
+_REVIEW = (
+    """CREATE TABLE IF NOT EXISTS looks (
+    picture INTEGER PRIMARY KEY REFERENCES pictures(id),
+    version INTEGER NOT NULL,    -- of what is measured: looks of another one are measured again
+    scores TEXT NOT NULL,        -- JSON: check -> 0 (bad) to 1
+    hashes BLOB NOT NULL, gray BLOB NOT NULL  -- see fingerprints.py
+)""",
+    """CREATE TABLE IF NOT EXISTS findings (
+    file INTEGER NOT NULL REFERENCES files(id),
+    reason TEXT NOT NULL,
+    score REAL NOT NULL,         -- 0 (bad) to 1
+    bundle INTEGER,              -- the same for duplicates of each other
+    is_best INTEGER NOT NULL,    -- of its bundle the one to keep
+    PRIMARY KEY (file, reason)
+) WITHOUT ROWID""",
+    """CREATE TABLE IF NOT EXISTS guesses (
+    file INTEGER PRIMARY KEY REFERENCES files(id),
+    label TEXT NOT NULL,         -- it had then
+    predicted TEXT NOT NULL, confidence REAL NOT NULL, label_quality REAL NOT NULL
+)""",
+    """CREATE TABLE IF NOT EXISTS different (
+    first INTEGER NOT NULL REFERENCES pictures(id), second INTEGER NOT NULL REFERENCES pictures(id),
+    PRIMARY KEY (first, second)
+) WITHOUT ROWID""",
+    """CREATE TABLE IF NOT EXISTS moves (
+    file INTEGER PRIMARY KEY REFERENCES files(id),
+    source TEXT NOT NULL         -- where it still may lie, below the project folder
+)""",
+    """CREATE TABLE IF NOT EXISTS actions (
+    id INTEGER PRIMARY KEY,
+    said TEXT NOT NULL,
+    changes TEXT NOT NULL,       -- JSON, see clean/session.py
+    is_undone INTEGER NOT NULL,
+    done_at TEXT NOT NULL
+)""",
+)
+_SCHEMA += "".join(f"{statement};\n" for statement in _REVIEW)
 _TO_VERSION = {
     2: ("ALTER TABLE files ADD COLUMN licence_url TEXT", "ALTER TABLE files ADD COLUMN attribution TEXT"),
+    3: ("ALTER TABLE decisions ADD COLUMN after_run TEXT", *_REVIEW),
 }
 
 

@@ -20,9 +20,10 @@ from typing import Any
 from . import duplicates, files
 from .errors import ProjectError, UsageError
 from .files import Project
+from .moves import image_path
 from .progress import SILENT, Progress
 from .reasons import Reason
-from .reconcile import image_path, inspect_stored, reconcile
+from .reconcile import inspect_stored, reconcile
 from .record import PictureFile, Record
 
 PARTS = ("train", "val", "test")

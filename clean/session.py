@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from ..errors import ProjectError, UsageError
 from ..files import Project
+from ..moves import image_path, reject, rejected_path, restore
 from ..reasons import Reason
-from ..reconcile import image_path, reject, rejected_path, restore
 from ..record import Author, PictureFile, Record, State
 
 SHOWN = (State.STORED, State.REJECTED)

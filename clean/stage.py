@@ -6,8 +6,9 @@ from pathlib import Path
 
 from ..errors import ProjectError
 from ..files import Project
+from ..moves import reject
 from ..progress import SILENT, Progress
-from ..reconcile import inspect_stored, reconcile, reject
+from ..reconcile import inspect_stored, reconcile
 from ..record import Author, Record, State
 from . import checks
 

@@ -12,18 +12,13 @@ from PIL import Image
 from ..errors import ImageError
 from ..files import Project, write_bytes
 from ..images import decode, sha256
+from ..moves import current_path
 from ..reasons import Reason
-from ..reconcile import image_path, rejected_path
-from ..record import PictureFile, State
+from ..record import PictureFile
 
 SIDE = 240  # pixels of a thumbnail's longer side
 _LARGE_SIDE = 2048  # pixels: more than most screens show
 _AT_A_TIME = threading.BoundedSemaphore(2)  # a page asks for dozens at once; one decoded picture may take 150 MB
-
-
-def current_path(project: Project, file: PictureFile) -> Path:
-    """Where `file` lies now, in ``images/`` or with the rejected ones."""
-    return rejected_path(project, file) if file.state is State.REJECTED else image_path(project, file)
 
 
 def thumbnail(project: Project, file: PictureFile) -> bytes:

@@ -14,7 +14,8 @@ PACKAGES = ("scrape", "clean", "train", "models", "demo")
 STAGES = {"scrape", "clean", "split", "train"}
 LEAVES = {
     "record", "reconcile", "species", "duplicates", "images", "net", "web", "files", "config", "console", "progress",
-    "errors", "reasons", "lazy", "addresses", "record_tables", "robots", "wire",
+    "errors", "reasons", "lazy", "addresses", "fingerprints", "looks", "moves", "quality",
+    "record_looks", "record_review", "record_tables", "robots", "wire",
 }  # fmt: skip
 RANK = {
     "__main__": 0,

@@ -9,8 +9,9 @@ from birds import reconcile as reconciling
 from birds.errors import ProjectError
 from birds.files import Project, sha256_of
 from birds.images import sha256
+from birds.moves import reject, rejected_path, restore
 from birds.reasons import Reason
-from birds.reconcile import Changes, inspect_stored, reconcile, reject, rejected_path, restore
+from birds.reconcile import Changes, inspect_stored, reconcile
 from birds.record import Author, PictureFile, Provenance, Record, State
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -204,6 +204,9 @@ def test_a_record_of_version_1_is_brought_up_to_date_and_loses_nothing(project: 
     with closing(sqlite3.connect(project.record)) as db:
         for column in ("licence_url", "attribution"):
             db.execute(f"ALTER TABLE files DROP COLUMN {column}")
+        db.execute("ALTER TABLE decisions DROP COLUMN after_run")
+        for table in ("looks", "findings", "guesses", "different", "moves", "actions"):
+            db.execute(f"DROP TABLE {table}")
         db.execute("PRAGMA user_version = 1")
     with ThreadPoolExecutor(2) as pool:  # two processes may meet the old record at once
         for records in pool.map(lambda _: _files_of(project), range(2)):

@@ -19,9 +19,9 @@ from birds.clean.server import review_app
 from birds.clean.session import Session
 from birds.errors import ProjectError, UsageError
 from birds.files import Project
+from birds.moves import image_path, rejected_path
 from birds.progress import Progress
 from birds.reasons import Reason
-from birds.reconcile import image_path, rejected_path
 from birds.record import Author, PictureFile, Record, State
 from birds.scrape.browser import open_browser
 from birds.web import LocalServer

@@ -10,8 +10,8 @@ from birds.clean import clean, stage
 from birds.clean.session import Session
 from birds.errors import ProjectError, UsageError
 from birds.files import Project
+from birds.moves import image_path, rejected_path
 from birds.reasons import Reason
-from birds.reconcile import image_path, rejected_path
 from birds.record import Author, PictureFile, Record, State
 from birds.split import split
 from PIL import Image

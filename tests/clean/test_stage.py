@@ -6,8 +6,8 @@ import pytest
 from birds.clean import clean
 from birds.errors import ProjectError
 from birds.files import Project
+from birds.moves import rejected_path, restore
 from birds.reasons import Reason
-from birds.reconcile import rejected_path, restore
 from birds.record import Author, Record, State
 from PIL import ImageOps
 
