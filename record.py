@@ -83,6 +83,16 @@ class PictureFile:
     author: Author | None  # of the newest decision
 
 
+@dataclass(frozen=True)
+class DecisionAfterRun:
+    """What was decided about a test picture under `label` when `after_run` was finished; `file` as it is now."""
+
+    file: PictureFile
+    label: str
+    verdict: str
+    after_run: str
+
+
 _PROVENANCE = (
     "source",
     "query",
@@ -315,6 +325,22 @@ class Record:
             "SELECT picture, label, verdict, author, max(id) FROM decisions GROUP BY picture, label"
         )
         return {(r["picture"], r["label"]) for r in rows if r["verdict"] == "accept" and r["author"] == Author.PERSON}
+
+    def decisions_after_runs(self) -> list[DecisionAfterRun]:
+        """The decisions that count about test pictures, made after some run was finished; the oldest first."""
+        rows = self._db.execute(
+            """SELECT d.label, d.verdict, d.after_run, f.id AS file
+            FROM decisions d JOIN files f ON f.picture = d.picture
+            WHERE d.after_run IS NOT NULL
+              AND d.id = (SELECT max(id) FROM decisions WHERE picture = d.picture AND label = d.label)
+            ORDER BY d.id"""
+        ).fetchall()
+        files = {row["file"]: self.file(row["file"]) for row in rows}
+        return [
+            DecisionAfterRun(file, row["label"], row["verdict"], row["after_run"])
+            for row in rows
+            if (file := files[row["file"]]) is not None
+        ]
 
     # -- moves to another label
 

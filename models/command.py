@@ -62,6 +62,13 @@ def evaluate(
             f"After phase {name}: accuracy {one.accuracy:.3f} (95% interval {low:.3f} to {high:.3f}), "
             f"loss {one.loss:.4f}, on {one.n} pictures.\nConfusion matrix: {one.confusion_matrix}"
         )
+        if better := one.corrected:
+            low, high = better.accuracy_interval
+            text += (
+                f"\nThat is the test set as it was split. With what was decided about its pictures after a run was "
+                f"finished: accuracy {better.accuracy:.3f} ({low:.3f} to {high:.3f}), loss {better.loss:.4f}, on "
+                f"{better.n} pictures."
+            )
         if not as_json:
             console.result(one, text, table=(("class", "pictures", "precision", "recall"), rows))
     if as_json:

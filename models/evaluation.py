@@ -1,6 +1,6 @@
 """How good the exported model is, on pictures it never saw."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,8 @@ from ..files import Project
 from ..progress import SILENT, Progress
 from .bundle import classes_of, find_export, load_export, load_phase, phases_of, probabilities
 from .confusion import draw_confusion
+from .held_out import HeldOut, Labelled, held_out, labelled
 from .statistics import confusion_matrix, per_class, wilson_interval
-from .transforms import label_of, picture_files
 
 PHASES = ("head", "final", "both")
 
@@ -28,6 +28,8 @@ class EvaluateResult:
     skipped : reason -> number of pictures that could not be judged (unreadable, or of a class the model has not).
     confusion_matrix : path of the picture.
     phases : with ``--phase both``, the same figures after each phase.
+    corrected : where a person decided about test pictures after a run was finished: the same figures with these
+        decisions. The others are of the test set as it was split.
     """
 
     model: str
@@ -39,6 +41,7 @@ class EvaluateResult:
     skipped: dict[str, int] = field(default_factory=dict)
     confusion_matrix: str | None = None
     phases: dict[str, "EvaluateResult"] = field(default_factory=dict)
+    corrected: "EvaluateResult | None" = None
 
 
 def evaluate(
@@ -64,13 +67,14 @@ def evaluate(
     if phase not in PHASES:
         raise UsageError(f"There is no phase {phase!r}.", f"Choose from {', '.join(PHASES)}.")
     path, run = find_export(project, model)
-    folder = Path(data) if data else Project(Path(project)).dataset / "test"
-    if not folder.is_dir():
-        raise ProjectError(f"There is no folder {folder}.", "Run `birds split`, or name a folder with --data.")
+    place = Project(Path(project))
+    folder = Path(data) if data else place.dataset / "test"
+    test = HeldOut(labelled(folder)) if data else held_out(place)
     if phase != "final" and (run is None or "head" not in phases_of(run)):
         raise UsageError("This model has no head phase.", "It was trained from scratch, or its run is gone.")
     learner = load_export(path)
-    pictures, skipped = _readable(folder, classes_of(learner), progress)
+    pictures, skipped = _readable(test.as_split, folder, classes_of(learner), progress)
+    corrected = _readable(test.corrected, folder, classes_of(learner), SILENT) if test.corrected else None
     pictures_of = run.folder if run else path.parent
     progress.note(f"Evaluating {path} on {len(pictures)} pictures of {folder}.")
     results: dict[str, EvaluateResult] = {}
@@ -79,17 +83,22 @@ def evaluate(
             assert run is not None
             load_phase(learner, run, "head")
         results[name] = _judge(learner, str(path), pictures, skipped, pictures_of / f"confusion-{name}.png")
+        if corrected:
+            plot = pictures_of / f"confusion-{name}-corrected.png"
+            results[name] = replace(results[name], corrected=_judge(learner, str(path), *corrected, plot))
     if phase != "both":
         return results[phase]
     return EvaluateResult(**{**vars(results["final"]), "phases": {name: results[name] for name in ("head", "final")}})
 
 
-def _readable(folder: Path, classes: list[str], progress: Progress) -> tuple[list[Path], dict[str, int]]:
+def _readable(
+    listed: Labelled, folder: Path, classes: list[str], progress: Progress
+) -> tuple[Labelled, dict[str, int]]:
     """Pictures of known labels that can be decoded; and how many could not be judged, by reason."""
-    pictures: list[Path] = []
+    pictures: Labelled = []
     skipped: dict[str, int] = {}
-    for path in picture_files(folder):
-        if label_of(path) not in classes:
+    for path, label in listed:
+        if label not in classes:
             reason = "unknown_label"
         else:
             try:
@@ -97,7 +106,7 @@ def _readable(folder: Path, classes: list[str], progress: Progress) -> tuple[lis
             except ImageError as error:
                 reason = str(error.reason)
             else:
-                pictures.append(path)
+                pictures.append((path, label))
                 continue
         skipped[reason] = skipped.get(reason, 0) + 1
         progress.note(f"Not judged ({reason}): {path}")
@@ -109,10 +118,10 @@ def _readable(folder: Path, classes: list[str], progress: Progress) -> tuple[lis
     return pictures, skipped
 
 
-def _judge(learner: Any, model: str, pictures: list[Path], skipped: dict[str, int], plot: Path) -> EvaluateResult:
+def _judge(learner: Any, model: str, pictures: Labelled, skipped: dict[str, int], plot: Path) -> EvaluateResult:
     classes = classes_of(learner)
-    probability = probabilities(learner, pictures)
-    truth = torch.tensor([classes.index(label_of(path)) for path in pictures])
+    probability = probabilities(learner, [path for path, _ in pictures])
+    truth = torch.tensor([classes.index(label) for _, label in pictures])
     loss = torch.nn.functional.nll_loss(probability.double().clamp_min(1e-12).log(), truth).item()
     predicted = probability.argmax(dim=1)
     right = int((predicted == truth).sum())

@@ -3,6 +3,7 @@
 import json
 import math
 import pickle
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +11,13 @@ from pathlib import Path
 import pytest
 import torch
 from birds.errors import ModelError, ProjectError, UsageError
+from birds.files import Project
 from birds.models import evaluate, export, predict
 from birds.models.statistics import confusion_matrix, per_class, wilson_interval
+from birds.moves import reject, settle_moves
+from birds.reasons import Reason
+from birds.reconcile import reconcile
+from birds.record import Author, Record
 from birds.train import train
 from PIL import Image, ImageDraw
 from safetensors.torch import save_file
@@ -173,3 +179,40 @@ def test_figures_of_a_class_are_none_where_they_are_not_defined() -> None:
     assert (first.precision, first.recall, first.f1) == (1.0, 0.5, pytest.approx(2 / 3))
     assert (second.precision, second.recall) == (0.5, 1.0)
     assert (third.n, third.precision, third.recall, third.f1) == (0, None, None, None)
+
+
+def test_decisions_on_test_pictures_after_a_run_give_both_figures(root: Path, tmp_path: Path) -> None:
+    """One test picture is thrown out and one moved after the run was finished: neither changes the figures as split."""
+    shutil.copytree(root / "dataset", tmp_path / "dataset")
+    shutil.copytree(root / "runs", tmp_path / "runs")
+    shutil.copytree(root / "dataset" / "test", tmp_path / "images")
+    before = evaluate(tmp_path)
+    assert before.corrected is None
+    place = Project(tmp_path)
+    with Record(place) as record:
+        reconcile(place, record)
+        files = {(file.label, file.name): file for file in record.files()}
+        reject(place, record, files["círculo", "0.png"], Reason.BY_HAND, Author.PERSON)
+        assert evaluate(tmp_path).corrected is None, "a decision before any run, or about no test picture, is no matter"
+        with record.transaction():
+            moved = files["círculo", "1.png"]
+            record.decide(files["círculo", "0.png"], "reject", Reason.BY_HAND, Author.PERSON, after_run="one")
+            record.decide(moved, "reject", Reason.MOVED, Author.PERSON, after_run="one")
+            record.begin_move(moved.id, "raya negra", "moved.png", "images/círculo/1.png")
+            now = record.file(moved.id)
+            assert now is not None
+            record.decide(now, "accept", Reason.BY_HAND, Author.PERSON, after_run="one")
+        settle_moves(place, record)
+    after = evaluate(tmp_path)
+    assert (after.n, after.loss, after.accuracy) == (before.n, pytest.approx(before.loss), before.accuracy)
+    assert after.corrected is not None
+    counts = {label: figures["n"] for label, figures in after.corrected.per_class.items()}
+    assert counts == {"círculo": 4, "raya negra": 7}
+    # after the next split the test folder lacks them: the figures as split still count them
+    (tmp_path / "dataset" / "test" / "círculo" / "0.png").unlink()
+    (tmp_path / "dataset" / "test" / "círculo" / "1.png").unlink()
+    shutil.copy(tmp_path / "images" / "raya negra" / "moved.png", tmp_path / "dataset" / "test" / "raya negra")
+    again = evaluate(tmp_path)
+    assert (again.n, again.accuracy) == (before.n, before.accuracy)
+    assert again.corrected is not None
+    assert again.corrected.n == 11

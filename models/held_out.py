@@ -1,0 +1,65 @@
+"""The held-out test set, as it was split and as a person corrected it since.
+
+Throwing out test pictures after a model was seen makes its figures better, whatever the reason. So the record keeps
+which decisions on test pictures were made after a run was finished, and evaluation gives both figures.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import ProjectError
+from ..files import Project, sha256_of
+from ..moves import current_path
+from ..record import Record
+from .transforms import label_of, picture_files
+
+Labelled = list[tuple[Path, str]]  # a picture file and its label
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Test pictures with their labels.
+
+    Attributes
+    ----------
+    as_split : whatever was decided about them after a run was finished.
+    corrected : with those decisions; None where they change nothing.
+    """
+
+    as_split: Labelled
+    corrected: Labelled | None = None
+
+
+def labelled(folder: Path) -> Labelled:
+    """Every picture file of ``folder/<label>/``. Raises ProjectError where there is no such folder."""
+    if not folder.is_dir():
+        raise ProjectError(f"There is no folder {folder}.", "Run `birds split`, or name a folder with --data.")
+    return [(path, label_of(path)) for path in picture_files(folder)]
+
+
+def held_out(project: Project) -> HeldOut:
+    """The test set of `project`: what lies in ``dataset/test``, and what was taken out of it since it was judged."""
+    on_disk = labelled(project.dataset / "test")
+    if not project.record.is_file():
+        return HeldOut(on_disk)
+    with Record(project) as record:
+        decisions = record.decisions_after_runs()
+    if not decisions:
+        return HeldOut(on_disk)
+    now = {(sha256_of(path), label): path for path, label in on_disk}
+    taken_out = {
+        (d.file.sha256, d.label): current_path(project, d.file)
+        for d in decisions
+        if d.verdict == "reject" and current_path(project, d.file).is_file()
+    }
+    moved = {sha256 for sha256, _ in taken_out}
+    put_in = {
+        (d.file.sha256, d.label): current_path(project, d.file)
+        for d in decisions
+        if d.verdict == "accept" and d.file.sha256 in moved and current_path(project, d.file).is_file()
+    }
+    as_split = {key: path for key, path in (taken_out | now).items() if key not in put_in}
+    corrected = {key: path for key, path in (now | put_in).items() if key not in taken_out}
+    if as_split.keys() == corrected.keys():
+        return HeldOut(on_disk)
+    return HeldOut(*(sorted((path, label) for (_, label), path in one.items()) for one in (as_split, corrected)))
