@@ -1,81 +1,77 @@
 """What every local page shares: a server on 127.0.0.1 that only the person who started it can talk to.
 
-A local page can be reached by every site open in the same browser (by cross-site requests, or by a name that resolves
-to 127.0.0.1: DNS rebinding) and by every user of the machine. So: a token in the address that is opened, good once,
-changed for a cookie that no script reads; the Host header is one of ours; every change must come from the page itself
-and be small; and a content security policy under which only our own files run or load. The measures are those of
-OWASP's cheat sheet on cross-site request forgery and of the "Fetch metadata" specification of the W3C.
+A local page can be reached by every site open in the same browser and by every user of the machine; what keeps them out
+is in `web_guard`. Here the server is started and ended, at an address that other machines reach only where that was
+asked for in so many words.
 """
 
 import contextlib
-import secrets
+import ipaddress
 import socket
 import threading
 import time
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Self
 
 from .errors import ProjectError, UsageError
+from .web_guard import Guard, HostNames
 
 if TYPE_CHECKING:
     from starlette.requests import Request
-    from starlette.responses import Response
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+    from starlette.types import ASGIApp
 
-_ADDRESS = "127.0.0.1"
-_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",  # cookies know no port: other local servers' pages carry ours
-    "Referrer-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
-}
 _MAX_BODY_BYTES = 65_536
-_SAFE_METHODS = frozenset({"GET", "HEAD"})
 _STARTING_S = 10
 _STOPPING_S = 5
 
 
 class LocalServer:
-    """Serves an ASGI app on 127.0.0.1 behind the token, Host, Origin and content security policy checks.
+    """Serves an ASGI app on this machine behind the token, Host, Origin and content security policy checks.
 
-    A context manager serves from a background thread; `serve_forever` serves from this one.
+    A context manager, or `start` and `close`, serve from a background thread; `serve_forever` serves from this one.
 
     Parameters
     ----------
     port : 0 takes a free one.
+    host : name or address to listen at. Requests must name it in their Host header, or its address, or on loopback
+        ``localhost``; at ``0.0.0.0`` or ``::`` any address in digits (no foreign name can stand for one), or the name
+        of this machine.
+    allow_public : allow a `host` that other machines can reach. Nothing is encrypted.
+    framed : allow one notebook on this machine to show the page in a frame, see `frame_session`.
     max_body_bytes : requests with a longer body are refused before the app reads any of it.
 
     Attributes
     ----------
-    url : what to open, with the one-time token: ``http://127.0.0.1:43211/?token=...``
+    url : what to open on this machine, with the one-time token: ``http://127.0.0.1:43211/?token=...``
     port : the port, a free one where 0 was asked for.
 
     Raises
     ------
-    UsageError : the port is taken or is no port.
+    UsageError : `host` is none of this machine's, or public without leave; the port is taken or is no port.
     """
 
-    def __init__(self, app: "ASGIApp", *, port: int = 0, max_body_bytes: int = _MAX_BODY_BYTES) -> None:
+    def __init__(
+        self,
+        app: "ASGIApp",
+        *,
+        port: int = 0,
+        host: str = "127.0.0.1",
+        allow_public: bool = False,
+        framed: bool = False,
+        max_body_bytes: int = _MAX_BODY_BYTES,
+    ) -> None:
         import uvicorn
 
-        try:
-            self._socket = socket.create_server((_ADDRESS, port))
-        except (OSError, OverflowError) as error:
-            raise UsageError(
-                f"The page cannot be served at port {port}: {error}.", "Leave --port out and a free one is taken."
-            ) from error
-        self.port = int(self._socket.getsockname()[1])
-        guard = _Guard(app, self.port, max_body_bytes)
-        self.url = f"http://{_ADDRESS}:{self.port}/?token={guard.token}"
+        self._socket = _listen(host, port, allow_public=allow_public)
+        address, self.port = self._socket.getsockname()[:2]
+        names = HostNames(host, address, self.port)
+        guard = Guard(app, names, port=self.port, framed=framed, max_body_bytes=max_body_bytes)
+        self.url = f"http://{names.here}/?token={guard.token}"
         self._thread: threading.Thread | None = None
         config = uvicorn.Config(
             guard,
             interface="asgi3",
             lifespan="off",
+            http="h11",  # whatever else is installed: the stricter one, with one Host header and lengths in digits
             ws="none",
             log_config=None,  # the command line's own logging stays as it is
             access_log=False,
@@ -95,7 +91,8 @@ class LocalServer:
         """End serving soon; may be called from any thread, a request's own included."""
         self._server.should_exit = True
 
-    def __enter__(self) -> Self:
+    def start(self) -> Self:
+        """Serve from a background thread until `close`, or until the process ends."""
         self._thread = threading.Thread(target=self.serve_forever, name="birds-page", daemon=True)
         self._thread.start()
         deadline = time.monotonic() + _STARTING_S
@@ -105,87 +102,51 @@ class LocalServer:
             time.sleep(0.01)
         return self
 
-    def __exit__(self, *exc_info: object) -> None:
+    def close(self) -> None:
+        """End serving and wait for it."""
         self.stop()
         if self._thread:
             self._thread.join(timeout=2 * _STOPPING_S)
 
+    def __enter__(self) -> Self:
+        return self.start()
 
-class _Guard:
-    """ASGI middleware: answers for the app whatever the app should not see, and adds the headers to every answer."""
-
-    def __init__(self, app: "ASGIApp", port: int, max_body_bytes: int) -> None:
-        self.token = secrets.token_urlsafe(32)
-        self._app = app
-        self._max_body_bytes = max_body_bytes
-        self._hosts = {f"{_ADDRESS}:{port}", f"localhost:{port}"}
-        self._cookie = f"birds-{port}"  # cookies know no port: two open pages must not share a name
-        self._session = secrets.token_urlsafe(32)
-        self._is_token_used = False
-
-    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
-        from starlette.datastructures import MutableHeaders
-        from starlette.requests import Request
-
-        if scope["type"] != "http":
-            raise ValueError(f"this server speaks no {scope['type']}")
-
-        async def send_guarded(message: "Message") -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers.update(_HEADERS)
-                headers.setdefault("Cache-Control", "no-store")
-                for name in [name for name in headers if name.startswith("access-control-")]:
-                    del headers[name]  # inside a notebook FastHTML allows every origin
-            await send(message)
-
-        await (self._answer(Request(scope)) or self._app)(scope, receive, send_guarded)
-
-    def _answer(self, request: "Request") -> "Response | None":
-        """The answer to a request that is refused or that brings the token; None for one the app may see."""
-        if request.headers.get("host", "").lower() not in self._hosts:
-            return _plain_page(HTTPStatus.BAD_REQUEST, "This address is not served here.")
-        has_cookie = secrets.compare_digest(request.cookies.get(self._cookie, "").encode(), self._session.encode())
-        token = request.query_params.get("token")
-        if token is not None and request.method == "GET":
-            is_good = secrets.compare_digest(token.encode(), self.token.encode()) and not self._is_token_used
-            if has_cookie or is_good:
-                self._is_token_used = self._is_token_used or is_good
-                return self._welcome()
-        if not has_cookie:
-            return _plain_page(
-                HTTPStatus.FORBIDDEN,
-                "This page is private to the browser that opened it first, and its address works only once. "
-                "In that browser, go back to its tab; in any other, stop birds with Ctrl-C, run the command again "
-                "and open the address it prints.",
-            )
-        if request.method not in _SAFE_METHODS and not self._is_from_the_page(request):
-            return _plain_page(HTTPStatus.FORBIDDEN, "Changes are taken from the page itself only.")
-        if "transfer-encoding" in request.headers:  # of unknown length; browsers send none like it
-            return _plain_page(HTTPStatus.LENGTH_REQUIRED, "The length of the request must be said first.")
-        if int(request.headers.get("content-length", "0")) > self._max_body_bytes:  # the server took only digits
-            return _plain_page(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The request is too large.")
-        return None
-
-    def _welcome(self) -> "Response":
-        # A refresh, not a redirect: where a link in another site (a web terminal, a notebook) was clicked, a browser
-        # follows the redirect as that site's request and keeps the SameSite=Strict cookie back.
-        response = _plain_page(HTTPStatus.OK, "One moment…", refresh="/")  # nowhere else: "//x" is another site
-        response.set_cookie(self._cookie, self._session, httponly=True, samesite="strict")
-        return response
-
-    def _is_from_the_page(self, request: "Request") -> bool:
-        site = request.headers.get("sec-fetch-site", "same-origin")  # browsers before 2023 do not send it
-        return site == "same-origin" and request.headers.get("origin") == f"http://{request.headers['host']}".lower()
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
 
 
-def _plain_page(status: HTTPStatus, text: str, *, refresh: str = "") -> "Response":
-    from starlette.responses import HTMLResponse
+def frame_session(request: "Request") -> str | None:
+    """The secret that the page in a notebook's frame must hold; None but for the one request that opens the frame.
 
-    head = f'<meta http-equiv="refresh" content="0; url={refresh}">' if refresh else ""
-    return HTMLResponse(
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>birds</title>'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<meta name="color-scheme" content="light dark">{head}</head><body><main><p>{text}</p></main></body></html>',
-        status_code=status,
+    Inside a frame a browser may keep our cookie back, so there the page says in a header who it is. Who does what:
+
+    1. The notebook's script makes a frame of `LocalServer.url`, with ``location.hostname`` (which must be ``localhost``
+       or ``127.0.0.1``) for its host and ``&parent=`` and the encoded ``location.origin`` after it.
+    2. The app is asked for ``/``, and answers with its page and, in it, this secret:
+       ``<meta name="birds-session" content="...">``. From now on that notebook, and nobody else, may frame the page.
+    3. The page's script sends the secret as the header ``X-Birds-Session`` with every `fetch`, and gets everything
+       that way: pictures are shown from ``blob:`` addresses, and what a link leads to is fetched and put in place.
+       What a browser asks for by itself (``<img src="/picture/1">``, a link, a reload) comes without the header and is
+       refused, but for ``/static/``, where nothing private may be.
+    """
+    return getattr(request.state, "frame_session", None)
+
+
+def _listen(host: str, port: int, *, allow_public: bool) -> socket.socket:
+    try:
+        # IPv4 first: "localhost" may stand for an address of IPv6 that this machine lacks
+        family, *_, (address, *_) = min(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM))
+        is_public = not ipaddress.ip_address(address).is_loopback
+        if allow_public or not is_public:
+            return socket.create_server((str(address), port), family=family)
+    except (OSError, OverflowError, ValueError) as error:
+        raise UsageError(
+            f"The page cannot be served at {host}, port {port}: {error}.",
+            "Leave --port out and a free one is taken; leave --host out and it is 127.0.0.1.",
+        ) from error
+    raise UsageError(
+        f"At {host} other machines could open the page, and nothing on the way is encrypted: whoever can read the "
+        "network's traffic could see your pictures and move them.",
+        "Leave --host out and, on the other machine, run ssh -L PORT:127.0.0.1:PORT THIS-MACHINE; "
+        "or add --i-know-this-is-public.",
     )
