@@ -4,6 +4,8 @@
 
     [scrape]
     limit = 80
+    [clean]
+    threshold = ["blurred=0.3"]
     [split]
     seed = 5
     [train]
@@ -24,13 +26,16 @@ from .errors import UsageError
 
 FILE_NAME = "birds.toml"
 _BY_PHASE = ("epochs", "patience", "lr", "plateau_min_delta", "plateau_factor")
-_LISTS = {"source": "sources", "source_url": "source_urls", "allow_host": "allow_hosts"}  # a flag, and its argument
+_LISTS = {  # a flag, and its argument
+    "source": "sources", "source_url": "source_urls", "allow_host": "allow_hosts", "threshold": "thresholds",
+}  # fmt: skip
 _KEYS: dict[str, dict[str, type]] = {
     "scrape": {
         "limit": int, "source": list, "licence": str, "thumbnails": bool, "google_url": str, "source_url": list,
         "allow_host": list, "proxy": str, "browsers": int, "grid_url": str, "headed": bool,
     },
-    "split": {"ratio": str, "seed": int, "plain": bool},
+    "clean": {"weights": str, "arch": str, "threshold": list},
+    "split": {"ratio": str, "seed": int, "plain": bool, "group_by": str, "kfold": int},
     "train": {
         "arch": str, "weights": str, "batch_size": int, "size": int, "resize": str, "seed": int, "recipe": str,
         **dict.fromkeys(_BY_PHASE, str),
@@ -45,6 +50,7 @@ class Config:
 
     species: tuple[str, ...] = ()
     scrape: Mapping[str, Any] = field(default_factory=dict)
+    clean: Mapping[str, Any] = field(default_factory=dict)
     split: Mapping[str, Any] = field(default_factory=dict)
     train: Mapping[str, Any] = field(default_factory=dict)
 

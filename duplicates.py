@@ -1,51 +1,167 @@
-"""Which pictures show the same shot: by perceptual hash, mirrored copies included.
+"""Which pictures show the same shot: copies that were resized, recompressed, cropped, mirrored, captioned or marked.
 
-Two pictures are near-duplicates when their 64-bit pHashes differ in at most `MAX_DISTANCE` bits, or one's hash and
-the other's mirror hash do. Measured on 732 thumbnails of 8 species: 16 such pairs within a label, 5 across, about
-23 more mirrored (docs/walkthrough.md has what `birds split` made of them).
+Candidates are pairs in which the hash of one picture is near to a hash of the other, or of a part of it, found by a
+banded index (`hamming.py`). A second measure (`alignment.py`) confirms them, or tells them from other photographs of
+the same species. ``benchmarks/duplicates.py`` has the figures.
 """
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
+from .alignment import similarities
+from .fingerprints import COVERED, HASHES, PARTS
+from .hamming import BITS, SAME, hamming_pairs
 from .record import PictureFile
 
+if TYPE_CHECKING:
+    import numpy as np
+
+    from .record import Record
+
 MAX_DISTANCE = 8  # bits of 64
-_BLOCK = 1024  # rows compared at once: 1024 x 20,000 distances are 20 MB
+MIN_SIMILARITY = 0.82  # copies of 500 photographs lie above 0.86, all but 1 of 810 other photographs below
+CAP = 30  # pictures a group, see `groups`
+_SURE = 0.95  # no other way to lay one over the other is tried
+_ROWS = 4096  # candidates whose grey copies are fetched at once: 8 MB
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two pictures of the same shot, by their indices.
+
+    Attributes
+    ----------
+    first, second : ``first < second``.
+    distance : bits in which the nearest of their hashes differ.
+    similarity : of the second measure, 0 to 1.
+    """
+
+    first: int
+    second: int
+    distance: int
+    similarity: float
+
+    @property
+    def is_identical(self) -> bool:
+        return self.distance == 0 and self.similarity == 1
+
+
+@dataclass(frozen=True)
+class FilePair:
+    """Two files that show the same shot; the figures are those of `Pair`."""
+
+    first: PictureFile
+    second: PictureFile
+    distance: int
+    similarity: float
 
 
 def near_pairs(
-    hashes: Sequence[int], mirror_hashes: Sequence[int], max_distance: int = MAX_DISTANCE
-) -> list[tuple[int, int]]:
-    """Pairs (i, j), i < j, of near-duplicates.
+    hashes: "np.ndarray",
+    grays: "Any",
+    max_distance: int = MAX_DISTANCE,
+    min_similarity: float = MIN_SIMILARITY,
+) -> "Any":
+    """Pairs of pictures that show the same shot, the strongest first.
 
     Parameters
     ----------
-    hashes, mirror_hashes : 64-bit pHash of each picture and of its mirror image, both of length n.
-    max_distance : bits that may differ.
+    hashes : uint64 [n, HASHES], of `fingerprints.hashes_of`.
+    grays : gives the grey copies of the pictures with these indices (ascending, each once), uint8 [k, side, side].
+    max_distance : bits in which two hashes of a candidate may differ.
+    min_similarity : of the second measure, from which a candidate is a pair.
 
     Notes
     -----
-    Compares all pairs in blocks: n = 10,000 takes about a second, memory grows with n only.
+    Of more than `hamming.SAME` pictures with the same hash (blank ones, say) not all pairs are listed: see
+    `hamming.hamming_pairs`. They are in one group all the same.
     """
     import numpy as np
 
-    upright = np.array(hashes, dtype=np.uint64)
-    mirrored = np.array(mirror_hashes, dtype=np.uint64)
-    pairs: list[tuple[int, int]] = []
-    for start in range(0, len(upright), _BLOCK):
-        block = upright[start : start + _BLOCK, None]
-        near = np.bitwise_count(block ^ upright[None, start:]) <= max_distance
-        near |= np.bitwise_count(block ^ mirrored[None, start:]) <= max_distance
-        near |= np.bitwise_count(mirrored[start : start + _BLOCK, None] ^ upright[None, start:]) <= max_distance
-        rows, columns = np.nonzero(near)
-        keep = rows < columns
-        pairs += [(int(r) + start, int(c) + start) for r, c in zip(rows[keep], columns[keep], strict=True)]
-    return pairs
+    if not callable(grays):
+        return _by_hash_alone(hashes, grays, max_distance)
+    n = len(hashes)
+    keys, distances, best = np.empty(0, np.int64), np.empty(0, np.uint8), np.empty(0)
+    for first, second, distance, box, other_box in _candidates(hashes, max_distance):
+        key = np.minimum(first, second) * n + np.maximum(first, second)
+        settled = keys[best >= _SURE]
+        open_ = np.flatnonzero(~np.isin(key, settled) & (first != second))
+        similarity = _similarities(first[open_], second[open_], box, other_box, grays)
+        keys, place = np.unique(np.concatenate([keys, key[open_]]), return_inverse=True)
+        distances = _reduced(np.minimum, place, np.concatenate([distances, distance[open_]]), BITS)
+        best = _reduced(np.maximum, place, np.concatenate([best, similarity]), -1)
+    kept = np.flatnonzero(best >= min_similarity)
+    pairs = zip(*np.divmod(keys[kept], max(n, 1)), distances[kept], best[kept].round(4), strict=True)
+    return sorted((Pair(int(i), int(j), int(bits), float(alike)) for i, j, bits, alike in pairs), key=_strength)
 
 
-def groups(n: int, pairs: Iterable[tuple[int, int]]) -> list[list[int]]:
-    """Connected groups of 0..n-1 under `pairs`, singletons included, each sorted, ordered by first member."""
-    parent = list(range(n))
+def _candidates(
+    hashes: "np.ndarray", max_distance: int
+) -> "Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, tuple[float, ...], tuple[float, ...]]]":
+    """Indices and distances of pairs, with the parts of the two that should show the same."""
+    import numpy as np
+
+    columns = np.ascontiguousarray(hashes.T)
+    ways = [(column, 0) for column in range(HASHES)]
+    ways += [(2 * part + mirrored, 2 * part) for part in COVERED for mirrored in (0, 1)]
+    for column, other in ways:
+        box, other_box = PARTS[column // 2], PARTS[other // 2]
+        if column == other:
+            found = hamming_pairs(columns[column], max_distance=max_distance)
+            yield found.second, found.first, found.distance, box, box  # whichever of the two was cropped
+        else:
+            found = hamming_pairs(columns[column], columns[other], max_distance)
+        if column % 2:
+            left, top, right, bottom = box
+            box = right, top, left, bottom
+        yield found.first, found.second, found.distance, box, other_box
+
+
+def _similarities(
+    first: "np.ndarray",
+    second: "np.ndarray",
+    box: tuple[float, ...],
+    other_box: tuple[float, ...],
+    grays: Callable[["np.ndarray"], "np.ndarray"],
+) -> "np.ndarray":
+    import numpy as np
+
+    result = np.empty(len(first))
+    for start in range(0, len(first), _ROWS):
+        block = slice(start, start + _ROWS)
+        wanted, place = np.unique(np.concatenate([first[block], second[block]]), return_inverse=True)
+        pictures = grays(wanted)
+        one, other = np.split(place, 2)
+        boxes, other_boxes = (np.tile(np.array(edges), (len(one), 1)) for edges in (box, other_box))
+        result[block] = similarities(pictures[one], boxes, pictures[other], other_boxes)
+    return result
+
+
+def _reduced(ufunc: "np.ufunc", place: "np.ndarray", values: "np.ndarray", initial: int) -> "np.ndarray":
+    """`values` that go to the same place, made one by `ufunc`."""
+    import numpy as np
+
+    result = np.full(int(place.max(initial=-1)) + 1, initial, values.dtype)
+    ufunc.at(result, place, values)
+    return result
+
+
+def _strength(pair: Pair) -> tuple[float, int, int, int]:
+    return -pair.similarity, pair.distance, pair.first, pair.second
+
+
+def groups(n: int, pairs: "Iterable[Any]", *, cap: int | None = CAP) -> list[list[int]]:
+    """Groups of 0..n-1 that `pairs` connect, single ones included, each sorted, ordered by first member.
+
+    Parameters
+    ----------
+    cap : the most pictures in a group. The strongest pairs connect first, and one that would make a larger group is
+        passed over (`between` lists those), so that a chain of weak ones doesn't merge a class. Identical pictures
+        stay together however many they are. None: no limit.
+    """
+    parent, size = list(range(n)), [1] * n
 
     def root(i: int) -> int:
         while parent[i] != i:
@@ -53,18 +169,89 @@ def groups(n: int, pairs: Iterable[tuple[int, int]]) -> list[list[int]]:
             i = parent[i]
         return i
 
-    for i, j in pairs:
-        a, b = sorted((root(i), root(j)))
-        parent[b] = a
-    found: dict[int, list[int]] = {}
+    pairs = [pair if isinstance(pair, Pair) else Pair(*pair, 0, 1.0) for pair in pairs]
+    for pair in sorted(pairs, key=lambda pair: (not pair.is_identical, *_strength(pair))):
+        a, b = sorted((root(pair.first), root(pair.second)))
+        if a != b and (cap is None or pair.is_identical or size[a] + size[b] <= cap):
+            parent[b] = a
+            size[a] += size[b]
+    found: dict[int, list[int]] = defaultdict(list)
     for i in range(n):
-        found.setdefault(root(i), []).append(i)
+        found[root(i)].append(i)
     return list(found.values())
 
 
-def near_duplicates(stored: Sequence[PictureFile]) -> list[tuple[PictureFile, PictureFile]]:
-    """Pairs of files that show the same shot, identical content included; unreadable files are in none."""
+def between(grouped: Sequence[Sequence[int]], pairs: Iterable[Pair]) -> list[Pair]:
+    """The `pairs` whose pictures `grouped` has in different groups."""
+    group_of = {i: number for number, group in enumerate(grouped) for i in group}
+    return [pair for pair in pairs if group_of[pair.first] != group_of[pair.second]]
+
+
+def best_copy(copies: Sequence[PictureFile]) -> PictureFile:
+    """Which of several copies to keep: the one of most pixels, of these the least compressed, then the first known."""
+
+    def quality(file: PictureFile) -> tuple[int, float, int]:
+        pixels = (file.content.width or 0) * (file.content.height or 0)
+        return pixels, file.content.bytes / max(pixels, 1), -file.id
+
+    return max(copies, key=quality)
+
+
+def near_duplicates(record: "Any", stored: Sequence[PictureFile] | None = None) -> "Any":
+    """Pairs of `stored` files that show the same shot, the strongest first.
+
+    Files of one picture, whose content was the same, are pairs too. In none are unreadable files, and pictures that a
+    person called different.
+    """
+    import numpy as np
+
+    if stored is None:
+        return _near_duplicates_by_hash_alone(record)
+    known, hashes = record.looks.hashes()
+    row_of = {int(picture): row for row, picture in enumerate(known)}
+    files_of: dict[int, list[PictureFile]] = defaultdict(list)
+    for file in stored:
+        if file.picture in row_of:
+            files_of[file.picture].append(file)
+    pictures = sorted(files_of)
+    rows = np.array([row_of[picture] for picture in pictures], np.int64)
+    different = record.review.different_pairs()
+    pairs = [
+        FilePair(one, other, 0, 1.0)
+        for same in files_of.values()
+        for i, other in enumerate(same)
+        for one in same[: min(i, SAME if i < SAME else 1)]
+    ]
+    for pair in near_pairs(hashes[rows], lambda wanted: record.looks.grays([pictures[i] for i in wanted])):
+        a, b = pictures[pair.first], pictures[pair.second]
+        if (a, b) not in different:
+            ones, others = files_of[a][:SAME], files_of[b][:SAME]
+            pairs += [FilePair(one, other, pair.distance, pair.similarity) for one in ones for other in others]
+    return pairs
+
+
+def bundles(files: Sequence[PictureFile], pairs: Iterable[FilePair]) -> list[list[PictureFile]]:
+    """`files` in groups that show the same shot, see `groups`; single ones included."""
+    index = {file.id: i for i, file in enumerate(files)}
+    links = [
+        Pair(*sorted((index[pair.first.id], index[pair.second.id])), pair.distance, pair.similarity) for pair in pairs
+    ]
+    return [[files[i] for i in group] for group in groups(len(files), links)]
+
+
+# What follows is the old interface, until its callers are switched: `near_duplicates(stored)` and
+# `near_pairs(hashes, mirror_hashes)`; and `groups` of bare index pairs above.
+def _near_duplicates_by_hash_alone(stored: Sequence[PictureFile]) -> list[tuple[PictureFile, PictureFile]]:
     readable = [f for f in stored if f.content.phash is not None]
     hashes = [f.content.phash or 0 for f in readable]
     mirror_hashes = [f.content.mirror_phash or 0 for f in readable]
-    return [(readable[i], readable[j]) for i, j in near_pairs(hashes, mirror_hashes)]
+    return [(readable[i], readable[j]) for i, j in _by_hash_alone(hashes, mirror_hashes, MAX_DISTANCE)]
+
+
+def _by_hash_alone(hashes: Sequence[int], mirror_hashes: Sequence[int], max_distance: int) -> list[tuple[int, int]]:
+    import numpy as np
+
+    upright, mirrored = np.array(hashes, np.uint64), np.array(mirror_hashes, np.uint64)
+    found = (hamming_pairs(upright, None, max_distance), hamming_pairs(mirrored, upright, max_distance))
+    pairs = {(int(i), int(j)) for matches in found for i, j in zip(matches.first, matches.second, strict=True)}
+    return sorted({(min(pair), max(pair)) for pair in pairs if pair[0] != pair[1]})

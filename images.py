@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from .errors import ImageError
+from .fingerprints import perceptual_hashes
 from .reasons import Reason
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Decoded:
 class Content:
     """What is known of a picture's bytes: digest and size at once, the rest (None until then) by decoding.
 
-    Hashes are 64-bit pHashes of the picture and of its mirror image, see `perceptual_hashes`.
+    Hashes are 64-bit pHashes of the picture and of its mirror image, see `fingerprints.perceptual_hashes`.
     """
 
     sha256: str
@@ -218,35 +219,12 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def describe(data: bytes, decoded: Decoded) -> Content:
-    """What the record keeps of a picture: `data` as it came, `decoded` from it."""
-    phash, mirror_phash = perceptual_hashes(decoded.image)
+def describe(data: bytes, decoded: Decoded, hashes: tuple[int, int] | None = None) -> Content:
+    """What the record keeps of a picture: `data` as it came, `decoded` from it; its perceptual `hashes`, if known."""
+    phash, mirror_phash = hashes or perceptual_hashes(decoded.image)
     return Content(
         sha256(data), len(data), decoded.format, decoded.width, decoded.height, phash=phash, mirror_phash=mirror_phash
     )
-
-
-def inspect(data: bytes) -> Content:
-    """Decode `data` and describe it; a picture that cannot be decoded has its reason in ``unreadable``."""
-    try:
-        return describe(data, decode(data, least_side=HASHED_SIDE))
-    except ImageError as error:
-        return Content(sha256(data), len(data), unreadable=error.reason)
-
-
-def perceptual_hashes(image: Image.Image) -> tuple[int, int]:
-    """64-bit pHash of `image` and of its mirror image, as unsigned integers.
-
-    The DCT hash of Zauner (2010), as the library ``imagehash`` computes it: close pictures differ in few bits. Large
-    pictures are shrunk in two steps, whole pixels averaged first, which takes 0.5 ms instead of 4.8 at 1600x1067. That
-    moves no hash by more than 2 bits: of 1,249 photographs and their mirror images 7 % by those 2. Of 600 mosaics of
-    1600x1067 pixels, reduced by `decode` besides, 9 %.
-    """
-    import imagehash
-
-    # what phash does first, here once for both hashes; the gap leaves Lanczos four pixels for each that it makes
-    small = image.convert("L").resize((32, 32), Image.Resampling.LANCZOS, reducing_gap=4.0)
-    return int(str(imagehash.phash(small)), 16), int(str(imagehash.phash(ImageOps.mirror(small))), 16)
 
 
 def prepare(image: Image.Image, size: int, resize: str = "squish") -> "np.ndarray":

@@ -59,6 +59,7 @@ def run(
     ------
     BirdsError : of the stage that could not do its job; what came before is kept.
     """
+    from .clean.checks import parse_thresholds
     from .clean.stage import clean
     from .scrape import scrape
     from .split import split
@@ -74,7 +75,9 @@ def run(
         options = {**config.scrape_arguments(settings.scrape), **(scrape_options or {})}
         scraped = scrape(project, species=names, only_if_changed=True, progress=progress, **options)
     progress.note("2/6 clean")
-    cleaned = clean(project, auto=True, progress=progress)
+    options = {**settings.clean, "thresholds": parse_thresholds(settings.clean.get("threshold", ()))}
+    options.pop("threshold", None)
+    cleaned = clean(project, auto=True, progress=progress, **options)
     if review:
         from .clean.server import review as open_review
 

@@ -5,21 +5,26 @@ row, one added by hand has source ``local``. Files that vanished count as reject
 that a disk is likelier than a decision.
 """
 
+import os
 import unicodedata
 from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from .errors import ProjectError
 from .files import Project, is_temporary, sha256_of
-from .images import Content, inspect
+from .images import Content, sha256
+from .looks import Looks, look_at
 from .moves import image_path, move, rejected_path, settle_moves
 from .progress import SILENT, Progress
 from .reasons import Reason
 from .record import Author, PictureFile, Provenance, Record, State
 
 MAX_SHARE_MISSING = 0.2
+_AT_A_TIME = 64  # pictures whose findings are written together
 
 
 @dataclass(frozen=True)
@@ -63,15 +68,38 @@ def reconcile(project: Project, record: Record, *, accept_missing: bool = False)
 
 
 def inspect_stored(project: Project, record: Record, progress: Progress = SILENT) -> list[PictureFile]:
-    """The files in ``images/``, those decoded that were not yet: their format, size and hashes are known after it."""
-    unknown = [f for f in record.files(State.STORED) if f.content.phash is None and f.content.unreadable is None]
-    if unknown:
-        with progress.bar("reading pictures", len(unknown)) as bar:
-            for file in unknown:  # no transaction around all: a kill loses none, the review page can write beside us
-                with suppress(FileNotFoundError):  # rejected there since
-                    record.picture(inspect(image_path(project, file).read_bytes()))
-                bar.advance()
+    """The files in ``images/``; each that was not looked at yet is decoded once, on all cores, see `looks.look_at`."""
+    known = record.looks.known()
+    waiting = {
+        file.picture: file  # of copies one is enough
+        for file in record.files(State.STORED)
+        if file.picture not in known and file.content.unreadable is None
+    }
+    if waiting:
+        with progress.bar("looking at pictures", len(waiting)) as bar, ThreadPoolExecutor(os.cpu_count()) as pool:
+            files = iter(waiting.values())
+            while some := list(islice(files, _AT_A_TIME)):
+                looked = list(pool.map(lambda file: _look_at(image_path(project, file), file), some))
+                with record.transaction():  # short: the review page can write beside us
+                    _remember(record, [one for one in zip(some, looked, strict=True) if one[1]])
+                bar.advance(len(some))
     return record.files(State.STORED)
+
+
+def _look_at(path: Path, file: PictureFile) -> tuple[Content, Looks | None] | None:
+    """None where the file was rejected or edited since it was listed."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    return look_at(data) if sha256(data) == file.sha256 else None
+
+
+def _remember(record: Record, looked: list[tuple[PictureFile, tuple[Content, Looks | None]]]) -> None:
+    for file, (content, _) in looked:
+        if content.sha256 == file.content.sha256:  # not encoded anew since it was fetched
+            record.picture(content)
+    record.looks.remember((file.picture, looks) for file, (_, looks) in looked if looks)
 
 
 def _files_on_disk(project: Project) -> dict[tuple[str, str], Path]:

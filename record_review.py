@@ -11,9 +11,11 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from .reasons import Reason
+
+_AT_A_TIME = 500  # SQLite of 2019 takes 999 values a statement
 
 
 @dataclass(frozen=True)
@@ -60,11 +62,69 @@ class Action:
     changes: Any
 
 
+class Shown(NamedTuple):
+    """What a person may see of a stored or rejected file; built by the ten thousand, so no dataclass.
+
+    Of a file of the test part nobody sees what a classifier takes it for, nor any score: the three fields of a `Guess`
+    and ``scores`` are None.
+
+    Attributes
+    ----------
+    verdict, reason, decider : of the newest decision, as the record has them.
+    scores : JSON, check -> 0 (bad) to 1.
+    """
+
+    id: int
+    label: str
+    name: str
+    state: str
+    sha256: str
+    picture: int
+    source: str
+    page_url: str | None
+    added_at: str
+    width: int | None
+    height: int | None
+    part: str | None
+    verdict: str | None
+    reason: str | None
+    decider: str | None
+    predicted: str | None
+    confidence: float | None
+    label_quality: float | None
+    scores: str | None
+
+
+_SELECT_SHOWN = """
+SELECT f.id, f.label, f.name, f.state, f.sha256, f.picture, f.source, f.page_url, f.added_at, p.width, p.height, s.part,
+       d.verdict, d.reason, d.author, g.predicted, g.confidence, g.label_quality, l.scores
+FROM files f JOIN pictures p ON p.id = f.picture
+LEFT JOIN splits s ON s.file = f.id
+LEFT JOIN decisions d ON d.id = (SELECT max(id) FROM decisions WHERE picture = f.picture AND label = f.label)
+LEFT JOIN guesses g ON g.file = f.id AND g.label = f.label AND s.part IS NOT 'test'
+LEFT JOIN looks l ON l.picture = f.picture AND s.part IS NOT 'test'
+WHERE f.state IN ('stored', 'rejected')
+"""
+
+
 class ReviewTables:
     """Reads and writes the tables above. Made by `Record`, whose connection it shares; `Record.transaction` holds."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
+
+    # -- what is shown
+
+    def shown(self, ids: Iterable[int] | None = None) -> list[Shown]:
+        """All stored and rejected files, or those of them that have one of `ids`; in no order."""
+        if ids is None:
+            return [Shown._make(row) for row in self._db.execute(_SELECT_SHOWN)]
+        wanted, found = list(ids), []
+        for start in range(0, len(wanted), _AT_A_TIME):
+            some = wanted[start : start + _AT_A_TIME]
+            marks = ", ".join("?" * len(some))
+            found += [Shown._make(row) for row in self._db.execute(f"{_SELECT_SHOWN} AND f.id IN ({marks})", some)]
+        return found
 
     # -- findings and guesses
 
@@ -74,6 +134,13 @@ class ReviewTables:
         self._db.executemany(
             """INSERT INTO findings (file, reason, score, bundle, is_best) VALUES (?, ?, ?, ?, ?)
             ON CONFLICT (file, reason) DO UPDATE SET score = min(score, excluded.score)""",
+            ((f.file, f.reason, f.score, f.bundle, f.is_best) for f in findings),
+        )
+
+    def add_findings(self, findings: Iterable[Finding]) -> None:
+        """Put back findings that were forgotten."""
+        self._db.executemany(
+            "INSERT OR REPLACE INTO findings (file, reason, score, bundle, is_best) VALUES (?, ?, ?, ?, ?)",
             ((f.file, f.reason, f.score, f.bundle, f.is_best) for f in findings),
         )
 
@@ -93,9 +160,18 @@ class ReviewTables:
         """Forget the guesses made before; new ones are given as (file id, its label, guess)."""
         self._db.execute("DELETE FROM guesses")
         self._db.executemany(
-            "INSERT INTO guesses (file, label, predicted, confidence, label_quality) VALUES (?, ?, ?, ?, ?)",
-            ((file, label, g.predicted, g.confidence, g.label_quality) for file, label, g in guesses),
+            """INSERT INTO guesses (file, label, predicted, confidence, label_quality, is_suspected)
+            VALUES (?, ?, ?, ?, ?, ?)""",
+            ((file, label, g.predicted, g.confidence, g.label_quality, g.is_suspected) for file, label, g in guesses),
         )
+
+    def guesses(self) -> dict[int, Guess]:
+        """By file id; without those about files that have another label by now."""
+        rows = self._db.execute("SELECT g.* FROM guesses g JOIN files f ON f.id = g.file AND f.label = g.label")
+        return {
+            row["file"]: Guess(row["predicted"], row["confidence"], row["label_quality"], bool(row["is_suspected"]))
+            for row in rows
+        }
 
     # -- not a duplicate
 
@@ -138,6 +214,10 @@ class ReviewTables:
         self._db.execute(
             "UPDATE actions SET is_undone = ?, changes = ? WHERE id = ?", (is_undone, json.dumps(changes), action)
         )
+
+    def forget_action(self, action: int) -> None:
+        """Nothing is left of it that could be undone or done again."""
+        self._db.execute("DELETE FROM actions WHERE id = ?", (action,))
 
     def _action(self, clause: str) -> Action | None:
         row = self._db.execute(f"SELECT id, said, changes FROM actions {clause}").fetchone()  # noqa: S608 - ours

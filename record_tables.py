@@ -80,7 +80,7 @@ _REVIEW = (
     """CREATE TABLE IF NOT EXISTS guesses (
     file INTEGER PRIMARY KEY REFERENCES files(id),
     label TEXT NOT NULL,         -- it had then
-    predicted TEXT NOT NULL, confidence REAL NOT NULL, label_quality REAL NOT NULL
+    predicted TEXT NOT NULL, confidence REAL NOT NULL, label_quality REAL NOT NULL, is_suspected INTEGER NOT NULL
 )""",
     """CREATE TABLE IF NOT EXISTS different (
     first INTEGER NOT NULL REFERENCES pictures(id), second INTEGER NOT NULL REFERENCES pictures(id),

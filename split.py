@@ -1,42 +1,40 @@
-"""Stage 3: the accepted pictures -> dataset/train, val and test, by split-folders, with a seed.
+"""Stage 3: the accepted pictures -> dataset/train, val and test, with a seed.
 
-By default near-duplicates stay together on one side and a picture under two labels stays out until a person decides.
-``plain`` is every file and no grouping: file by file what split-folders makes of images/ with the same seed.
-The first split is a function of the accepted files and the seed.
+The first split, or a fresh one, is split-folders' of the accepted files; later ones add to it (`assignment.py`). What
+belongs together stays on one side (`grouping.py`), and a picture under two labels stays out until a person decides.
+``plain`` is every file and no grouping, made anew each time: file by file what split-folders makes of images/.
 """
 
-import contextlib
 import hashlib
-import io
-import itertools
-import json
-import random
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
 
-from . import duplicates, files
-from .errors import ProjectError, UsageError
+from . import files
+from .assignment import PARTS
+from .errors import ProjectError
 from .files import Project
+from .folds import folds
 from .moves import image_path
+from .plan import Plan, plan_grouped, plan_plain, refuse_empty_parts
 from .progress import SILENT, Progress
-from .reasons import Reason
 from .reconcile import inspect_stored, reconcile
 from .record import PictureFile, Record
-
-PARTS = ("train", "val", "test")
-RATIO = "70/15/15"
-SEED = 5
-FORMAT_VERSION = 1
+from .split_report import Neighbour, neighbours, write_tables
+from .split_settings import FORMAT_VERSION, Settings, current_split, number_of_folds, parse_ratio, settings_of
 
 
 @dataclass(frozen=True)
 class SplitResult:
-    """Pictures in each part; what was left out and why; test pictures with a near-duplicate in train.
+    """Pictures in each part; what was left out and why; test pictures that show what a training picture shows.
 
-    ``groups`` counts sets of two or more pictures that had to stay together.
+    Attributes
+    ----------
+    groups : sets of two or more pictures that had to stay together.
+    leaks : by a measure other than the one that made the groups; see `leaks.py`.
+    added : newcomers to a split that was there already.
+    folds : of cross-validation; 0 where none were asked for.
     """
 
     train: int
@@ -47,53 +45,49 @@ class SplitResult:
     groups: int
     left_out: dict[str, int]
     leaks: int
-
-
-def parse_ratio(text: str) -> tuple[int, ...]:
-    """``70/15/15`` as (70, 15, 15). Raises UsageError unless it is three positive numbers that add up to 100."""
-    try:
-        ratio = tuple(int(part) for part in text.split("/"))
-    except ValueError:
-        ratio = ()
-    if len(ratio) != 3 or min(ratio) <= 0 or sum(ratio) != 100:
-        raise UsageError(f"{text!r} is no ratio.", "Give train/val/test as per cent, for example 70/15/15.")
-    return ratio
-
-
-def fingerprint(accepted: Sequence[PictureFile]) -> str:
-    """One hash over labels, names and contents: what a split is a function of, beside its seed."""
-    lines = sorted(f"{file.label}\0{file.name}\0{file.sha256}" for file in accepted)
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    added: int = 0
+    folds: int = 0
 
 
 def split(
     project: Path,
     *,
-    ratio: str = RATIO,
-    seed: int = SEED,
-    plain: bool = False,
+    ratio: str | None = None,
+    seed: int | None = None,
+    plain: bool | None = None,
+    group_by: str | None = None,
+    kfold: int | None = None,
+    fresh: bool = False,
     accept_missing: bool = False,
     only_if_changed: bool = False,
     progress: Progress = SILENT,
 ) -> SplitResult:
-    """Make ``dataset/`` anew from the accepted pictures of ``images/``.
+    """Make ``dataset/`` from the accepted pictures of ``images/``. What has a part already keeps it.
+
+    Settings that are not given are those of the split that is there, and else the defaults.
 
     Parameters
     ----------
     project : the project folder.
-    ratio : train/val/test in per cent.
-    seed : of the shuffle; the same files and seed give the same split.
-    plain : every file, no grouping, nothing left out.
+    ratio : train/val/test in per cent, by default 70/15/15.
+    seed : of the shuffle, by default 5; the same files and seed give the same first split.
+    plain : every file, no grouping, nothing left out, nothing kept where it was.
+    group_by : ``folder`` or a column of the record's provenance: pictures with the same value stay together.
+    kfold : also divide train and val into so many folds, ``dataset/folds/1/train`` and so on; 0 for none.
+    fresh : forget the split that is there.
     accept_missing : pictures that vanished from images/ were removed on purpose.
-    only_if_changed : leave a dataset/ as it is that the same pictures and settings gave.
+    only_if_changed : leave a dataset/ as it is that would come out the same.
 
     Raises
     ------
-    ProjectError : no pictures, one class only, a class too small for a picture in every part, or a ``dataset/`` that
-        another tool made.
+    UsageError : a setting that cannot be.
+    ProjectError : no pictures, one class only, a class that would have an empty part, settings other than those of the
+        split that is there, or a ``dataset/`` that another tool made.
     """
-    shares = parse_ratio(ratio)
     place = Project(Path(project))
+    current = {} if fresh else current_split(place)
+    settings = settings_of(current, {"ratio": ratio, "seed": seed, "plain": plain, "group_by": group_by})
+    k = number_of_folds(current, kfold)
     if not place.images.is_dir():
         raise ProjectError(
             f"There is no folder {place.images}.",
@@ -103,60 +97,48 @@ def split(
     with place.locked("split"), Record(place) as record:
         reconcile(place, record, accept_missing=accept_missing)
         stored = inspect_stored(place, record, progress)
-        pairs = duplicates.near_duplicates(stored)
-        left_out = {} if plain else _left_out(stored, pairs)
-        accepted = [file for file in stored if file.id not in left_out]
-        settings = {"ratio": ratio, "seed": seed, "plain": plain, "fingerprint": fingerprint(accepted)}
-        out_by_name = {f"{file.label}/{file.name}": left_out[file.id] for file in stored if file.id in left_out}
-        current = _current_split(place) if only_if_changed else {}
-        if {**settings, "left_out_files": out_by_name}.items() <= current.items():
+        known = {} if fresh or settings.plain else record.split_parts() or _parts_on_disk(place, stored)
+        plan = _plan(place, record, stored, known, settings)
+        outside_test = {file.id: file.label for file in plan.of("train", "val")}
+        fold_of = folds(outside_test, plan.ties, k, settings.seed) if k else {}
+        state = {
+            **asdict(settings),
+            "folds": k,
+            "fingerprint": fingerprint(plan),
+            "left_out_files": {_path(plan.files[id_]): reason for id_, reason in plan.left_out.items()},
+        }
+        if only_if_changed and state.items() <= current.items():
             progress.note("The split is up to date.")
             return SplitResult(**{field.name: current[field.name] for field in fields(SplitResult)})
-        bundles = _bundles(stored, accepted, [] if plain else pairs)
-        _check_sizes(bundles, shares)
+        found = neighbours(place, record, plan)
+        result = _result(plan, found, known, settings.seed, k)
         new = place.staging("split")
-        parts = _run_split_folders(place, new, bundles, shares, seed)
-        sizes = Counter(parts.values())
-        result = SplitResult(
-            train=sizes["train"],
-            val=sizes["val"],
-            test=sizes["test"],
-            classes=len(bundles),
-            seed=seed,
-            groups=sum(len(bundle) > 1 for of_class in bundles.values() for bundle in of_class),
-            left_out=dict(Counter(left_out.values())),
-            leaks=len(
-                {
-                    b
-                    for pair in pairs
-                    for a, b in (pair, pair[::-1])
-                    if (parts.get(a.id), parts.get(b.id)) == ("train", "test")
-                }
-            ),
-        )
+        _link(place, new, plan, fold_of)
         document = {
             "format_version": FORMAT_VERSION,
-            **settings,
+            **state,
             **asdict(result),
-            "left_out_files": out_by_name,
-            "counts": {
-                label: dict(Counter(parts[f.id] for b in of_class for f in b)) for label, of_class in bundles.items()
-            },
+            "joined_by": plan.joined_by,
+            "leaks_in_val": sum(one.is_leak for one in found if one.part == "val"),
+            "counts": plan.counts(),
         }
         files.write_json(new / "split.json", document)
-        with record.transaction():  # before the swap: killed in between, split.json is the old one and we run again
-            record.remember_split(parts.items())
+        write_tables(new, plan, found)
+        remembered = {**known, **plan.parts}
+        # Killed before the swap, an addition goes on with the parts it has given. A split made anew is forgotten
+        # instead, until its dataset/ is in place: the one that lies there, and its seed, count until then.
+        with record.transaction():
+            record.remember_split(remembered.items() if known else ())
         files.swap_folder(new, place.dataset, place.temporary / "old-dataset")
+        with record.transaction():
+            record.remember_split(remembered.items())
     return result
 
 
-def _current_split(project: Project) -> dict[str, Any]:
-    """What ``split.json`` says; nothing where there is none of this version that can be read."""
-    try:
-        document = json.loads((project.dataset / "split.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return document if isinstance(document, dict) and document.get("format_version") == FORMAT_VERSION else {}
+def fingerprint(plan: Plan) -> str:
+    """One hash over labels, names, contents and parts: what a model trained on this split has seen."""
+    lines = sorted(f"{file.label}\0{file.name}\0{file.sha256}\0{plan.parts[file.id]}" for file in plan.of(*PARTS))
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def _refuse_to_replace_a_foreign_dataset(project: Project) -> None:
@@ -168,94 +150,59 @@ def _refuse_to_replace_a_foreign_dataset(project: Project) -> None:
         )
 
 
-def _left_out(stored: Sequence[PictureFile], pairs: Iterable[tuple[PictureFile, PictureFile]]) -> dict[int, Reason]:
-    """File id -> why it is in no part: unreadable, or the same picture stands under another label too."""
-    reasons = {file.id: file.content.unreadable for file in stored if file.content.unreadable}
-    for a, b in pairs:
-        if a.label != b.label:
-            reasons[a.id] = reasons[b.id] = Reason.LABEL_CONFLICT
-    return reasons
+def _parts_on_disk(project: Project, stored: Sequence[PictureFile]) -> dict[int, str]:
+    """The parts that pictures have in ``dataset/``, by content: what is left where the record was lost."""
+    part_of = {
+        files.sha256_of(path): part for part in PARTS for path in (project.dataset / part).glob("*/*") if path.is_file()
+    }
+    return {file.id: part_of[file.sha256] for file in stored if file.sha256 in part_of}
 
 
-def _bundles(
-    stored: Sequence[PictureFile], accepted: Sequence[PictureFile], pairs: Iterable[tuple[PictureFile, PictureFile]]
-) -> dict[str, list[tuple[PictureFile, ...]]]:
-    """Label -> what must stay on one side together; most bundles are a single picture.
-
-    A label of `stored` with nothing accepted has no bundle: it is too small, not forgotten.
-    """
-    index = {file.id: i for i, file in enumerate(accepted)}
-    links = [(index[a.id], index[b.id]) for a, b in pairs if a.id in index and b.id in index]
-    bundles: dict[str, list[tuple[PictureFile, ...]]] = {file.label: [] for file in stored}
-    for group in duplicates.groups(len(accepted), links):
-        bundles[accepted[group[0]].label].append(tuple(accepted[i] for i in group))
-    return bundles
+def _plan(
+    project: Project, record: Record, stored: Sequence[PictureFile], known: Mapping[int, str], settings: Settings
+) -> Plan:
+    ratio = parse_ratio(settings.ratio)
+    if settings.plain:
+        plan = plan_plain(project, stored, ratio, settings.seed)
+    else:
+        plan = plan_grouped(project, record, stored, known, ratio=ratio, seed=settings.seed, group_by=settings.group_by)
+    refuse_empty_parts(plan, ratio)
+    return plan
 
 
-def _part_sizes(n: int, ratio: Sequence[int]) -> tuple[int, int, int]:
-    """How split-folders divides n items: train and val are cut down to whole numbers, test gets the rest."""
-    train, val = int(ratio[0] / 100 * n), int(ratio[1] / 100 * n)
-    return train, val, n - train - val
+def _result(plan: Plan, found: Iterable[Neighbour], known: Mapping[int, str], seed: int, k: int) -> SplitResult:
+    sizes = Counter(plan.parts.values())
+    return SplitResult(
+        train=sizes["train"],
+        val=sizes["val"],
+        test=sizes["test"],
+        classes=len(plan.counts()),
+        seed=seed,
+        groups=sum(len(bundle) > 1 for bundle in plan.bundles()),
+        left_out=dict(Counter(plan.left_out.values())),
+        leaks=sum(one.is_leak for one in found if one.part == "test"),
+        added=len(plan.parts.keys() - known.keys()) if known else 0,
+        folds=k,
+    )
 
 
-def _check_sizes(bundles: Mapping[str, Sequence[object]], ratio: Sequence[int]) -> None:
-    if len(bundles) < 2:
-        raise ProjectError(
-            f"images/ holds {len(bundles)} class with pictures; a classifier needs two or more.",
-            "Run `birds scrape` for another.",
-        )
-    needed = next(n for n in itertools.count(1) if min(_part_sizes(n, ratio)))
-    small = {label: len(of_class) for label, of_class in bundles.items() if len(of_class) < needed}
-    if small:
-        found = ", ".join(f"{label!r} has {n}" for label, n in small.items())
-        raise ProjectError(
-            f"At {'/'.join(map(str, ratio))} a class needs {needed} different pictures; {found}.",
-            "Scrape more of it, or move its folder out of images/.",
-        )
+def _path(file: PictureFile) -> str:
+    return f"{file.label}/{file.name}"
 
 
-def _run_split_folders(
-    project: Project,
-    output: Path,
-    bundles: Mapping[str, Sequence[tuple[PictureFile, ...]]],
-    ratio: Sequence[int],
-    seed: int,
-) -> dict[int, str]:
-    """Fill `output` with train/, val/ and test/; returns file id -> part.
-
-    split-folders works on a staging folder of links to the accepted files only, and moves those links: it would take
-    every other file for a picture too.
-    """
-    import splitfolders
-
-    staging = project.staging("accepted")
-    bundle_of: dict[tuple[str, str], int] = {}
-    files_of: dict[tuple[str, str], PictureFile] = {}
-    for label, of_class in bundles.items():
-        (staging / label).mkdir()
-        for number, bundle in enumerate(of_class):
-            for file in bundle:
-                try:
-                    files.link_or_copy(image_path(project, file), staging / label / file.name)
-                except FileNotFoundError as error:  # the review page holds no lock
-                    raise ProjectError(
-                        f"{image_path(project, file)} was moved or rejected during the split.", "Run birds split again."
-                    ) from error
-                bundle_of[label, file.name] = number
-                files_of[label, file.name] = file
-
-    def group(paths: Iterable[Path]) -> list[tuple[Path, ...]]:
-        together = defaultdict(list)
-        for path in sorted(paths):
-            together[bundle_of[path.parent.name, path.name]].append(path)
-        return [tuple(paths) for paths in together.values()]
-
-    global_state = random.getstate()  # split-folders reseeds the global generator for each class
-    try:
-        with contextlib.redirect_stderr(io.StringIO()):  # its progress bar
-            splitfolders.ratio(
-                str(staging), output=str(output), seed=seed, ratio=tuple(r / 100 for r in ratio), group=group, move=True
-            )
-    finally:
-        random.setstate(global_state)
-    return {files_of[path.parent.name, path.name].id: part for part in PARTS for path in (output / part).glob("*/*")}
+def _link(project: Project, folder: Path, plan: Plan, fold_of: Mapping[int, int]) -> None:
+    """Fill `folder` with train, val and test, and with folds/1/train, folds/1/val and so on."""
+    numbers = sorted(set(fold_of.values()))
+    for file in plan.of(*PARTS):
+        places = [plan.parts[file.id]]
+        if file.id in fold_of:
+            places += [f"folds/{number}/{'val' if number == fold_of[file.id] else 'train'}" for number in numbers]
+        for place in places:
+            target = folder / place / file.label / file.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                files.link_or_copy(image_path(project, file), target)
+            except FileNotFoundError as error:  # the review page holds no lock
+                raise ProjectError(
+                    f"{image_path(project, file)} was moved or rejected during the split.", "Run birds split again."
+                ) from error

@@ -2,5 +2,8 @@
 
 from ..lazy import public
 
-__all__ = ["CleanResult", "clean", "review"]
-__getattr__ = public(__name__, {"clean": "stage", "CleanResult": "stage", "review": "server"})
+__all__ = ["CleanResult", "clean", "display_image_cleaner", "review"]
+__getattr__ = public(
+    __name__,
+    {"clean": "stage", "CleanResult": "stage", "display_image_cleaner": "widget", "review": "notebook"},
+)

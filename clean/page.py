@@ -1,289 +1,305 @@
-"""What the review page looks like, as HTML: values in, markup out. Behaviour is in ``static/review.js``.
+"""The review page's frame, as HTML: all its words that are not about one picture. The script fills in what is counted.
 
 No script, style or address from elsewhere, and none inline: the content security policy of ``web.py`` allows neither.
 """
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from importlib.resources import files
+from typing import TYPE_CHECKING
 
-from ..record import Author, PictureFile, State
-from ..species import find
-from .session import Outcome
+from .queues import QUEUES, STATES
 
 if TYPE_CHECKING:
     from fastcore.xml import FT
 
-_KEYS = (
-    (("←", "→", "↑", "↓"), "move among the pictures"),
+KEYS = (
+    (("←", "→", "↑", "↓"), "move among the pictures; j and k too, Home, End and the page keys"),
     (("x",), "reject the picture, or bring it back"),
-    (("u",), "undo the last decision"),
+    (("v",), "keep it: a person looked, and it is right"),
+    (("1", "–", "9"), "move it to the class of that number"),
+    (("m",), "move it to a class by typing its name"),
+    (("u",), "undo, also what was done before a restart"),
+    (("U", "or", "y"), "do it again"),
+    (("Space",), "select; with Shift and an arrow, a range"),
+    (("Ctrl", "A"), "select all; x, v, m and digits then act on the selection"),
+    (("Esc",), "select none, close what is open"),
     (("Enter",), "open the picture large"),
     (("[", "]"), "previous class, next class"),
-    (("Esc",), "close what is open"),
+    (("b",), "of duplicates, keep the proposed copy and reject the others"),
+    (("n",), "these are not duplicates"),
     (("?",), "show this list"),
+)
+TITLES = {
+    "all": "All pictures",
+    "suspected": "Suspected labels",
+    "duplicates": "Duplicates",
+    "conflicts": "Under two labels",
+    "quality": "Poor quality",
+    "test": "Test set",
+    "rejected": "Rejected",
+}
+HINTS = {
+    "all": "x rejects, v keeps. Nothing is deleted: rejected pictures rest in .birds/rejected.",
+    "suspected": "A classifier takes these for another class, the least fitting first. The test part is never here.",
+    "duplicates": "The same picture, side by side. b keeps the proposed copy, n says that they are not duplicates.",
+    "conflicts": "The same picture in two classes: reject it where it is wrong, or say with n that they differ.",
+    "quality": "Dark, blurred, blank, small, oddly shaped or perhaps no photograph; the worst first.",
+    "test": "In random order, without predictions or scores, so that nobody tidies the test to suit the model.",
+    "rejected": "What was rejected, by whom and why. x or v brings a picture back.",
+}
+EMPTY = {
+    "all": "No pictures yet. Run `birds scrape --species cigüeña`, or put folders of pictures into images/.",
+    "suspected": "No suspected labels wait. Only `birds clean --weights FILE` looks for them.",
+    "duplicates": "No duplicates wait. `birds clean` looks for them each time it starts.",
+    "conflicts": "No picture stands in two classes.",
+    "quality": "No picture of poor quality waits.",
+    "test": "There is no test set yet: `birds split` makes it.",
+    "rejected": "Nothing is rejected.",
+}
+_SORTS = (
+    ("", "queue's order"),
+    ("name", "name"),
+    ("-added", "newest first"),
+    ("size", "smallest first"),
+    ("-size", "largest first"),
+    ("label_quality", "least fitting label first"),
+    ("-confidence", "surest prediction first"),
 )
 
 
-@dataclass(frozen=True)
-class ClassCount:
-    """One line of the list of classes."""
+def shell(session: str | None = None) -> str:
+    """The whole page before anything is counted.
 
-    label: str
-    kept: int
-    rejected: int
-    is_opened: bool  # in this session
+    Parameters
+    ----------
+    session : inside a notebook's frame, the secret that the script must show with each request.
+    """
+    from fasthtml.components import Body, Head, Html, Link, Main, Meta, Script, Title, to_xml
 
-
-@dataclass(frozen=True)
-class ClassView:
-    """What one page shows. ``label`` is None in a project without pictures."""
-
-    label: str | None
-    files: list[PictureFile]
-    classes: list[ClassCount]
-    decided: int
-
-
-def class_page(view: ClassView) -> str:
-    """The whole page of one class."""
-    from fasthtml.components import Div, Main
-
-    main = _class_main(view) if view.label is not None else _empty_main()
-    return _document(
-        f"{view.label or 'No pictures yet'} · birds clean",
-        _header(view),
-        Div(_class_list(view), Main(*main, id="main", tabindex="-1"), cls="columns"),
-        _footer(view.decided),
-        _viewer(),
-        _help(),
-    )
-
-
-def missing_class() -> str:
-    """What is shown for a class that does not exist, or no longer."""
-    from fasthtml.components import A, Main, P
-
-    text = P("There is no such class, or no longer. ", A("Show the first one", href="/"), ".")
-    return _document("No such class · birds clean", Main(text, cls="nothing"))
-
-
-def answer(outcome: Outcome | None, decided: int, *, is_undo: bool) -> dict[str, str | int | None]:
-    """What the script needs to know after a change. ``said`` is read out; it stands alone if nothing was to undo."""
-    if outcome is None:
-        return {"said": "There is nothing left to undo.", "decided": decided}
-    file = outcome.file
-    is_rejected = file.state is State.REJECTED
-    said = f"{file.name} {'rejected' if is_rejected else 'kept'}."
-    return {
-        "id": file.id,
-        "label": file.label,
-        "state": file.state,
-        "verdict": _verdict(file),
-        "kept": outcome.kept,
-        "rejected": outcome.rejected,
-        "decided": decided,
-        "said": f"Undone: {said}" if is_undo else said,
-    }
-
-
-def class_address(label: str) -> str:
-    """The address of a class's page."""
-    return "/?" + urlencode({"label": label})
-
-
-def _document(title: str, *body: "FT") -> str:
-    from fasthtml.components import Body, Head, Html, Link, Meta, Script, Title, to_xml
-
+    scripts = sorted(p.name for p in files(__package__).joinpath("static").iterdir() if p.name.endswith(".js"))
     head = Head(
         Meta(charset="utf-8"),
         Meta(name="viewport", content="width=device-width, initial-scale=1"),
         Meta(name="color-scheme", content="light dark"),
-        Title(title),
+        *([Meta(name="birds-session", content=session)] if session else []),
+        Title("birds clean"),
         Link(rel="icon", href="/static/bird.svg", type="image/svg+xml"),
         Link(rel="stylesheet", href="/static/review.css"),
-        Script(src="/static/review.js", defer=True),
+        *(Link(rel="modulepreload", href=f"/static/{name}") for name in scripts),  # all at once, not one by one
+        Script(src="/static/main.js", type="module"),
     )
-    return str(to_xml(Html(head, Body(*body), lang="en")))
+    main = Main(_heading(), _pictures(), id="main")
+    body = Body(_header(), _sidebar(), main, _footer(), _viewer(), _mover(), _help(), _card())
+    return str(to_xml(Html(head, body, lang="en")))
 
 
-def _header(view: ClassView) -> "FT":
-    from fasthtml.components import A, Button, Div, Header, Img, P, Progress, Span, Strong
+def _header() -> "FT":
+    from fasthtml.components import A, Div, Header, Img, P, Progress, Span, Strong
 
-    opened, total = sum(c.is_opened for c in view.classes), len(view.classes)
     return Header(
-        A("Skip to the pictures", href="#pictures", cls="skip"),
+        A("Skip to the pictures", href="#pictures", id="skip", cls="skip"),
         Div(Img(src="/static/bird.svg", alt="", width=28, height=28), Strong("birds"), Span("clean"), cls="brand"),
-        P(
-            Span(f"{opened} of {total} classes opened", id="opened"),
-            Progress(value=opened, max=max(total, 1), aria_labelledby="opened"),
-            cls="progress",
-        ),
-        Div(
-            Button("Keys ", _key("?"), type="button", id="help-open", aria_haspopup="dialog"),
-            Button("Done", type="button", id="done", cls="primary"),
-            cls="actions",
-        ),
+        P(Span("", id="reviewed"), Progress(value=0, max=1, id="progress", aria_labelledby="reviewed"), cls="progress"),
+        Div(_button("Keys", "help-open", "?", popup=True), _button("Done", "done", cls="primary"), cls="actions"),
         cls="top",
     )
 
 
-def _class_list(view: ClassView) -> "FT":
-    from fasthtml.components import A, Li, Nav, Span, Ul
+def _sidebar() -> "FT":
+    from fasthtml.components import H2, Button, Div, Li, Nav, Span, Ul
 
-    def line(count: ClassCount) -> "FT":
-        is_here = count.label == view.label
+    def queue(name: str) -> "FT":
         return Li(
-            A(
-                Span(count.label, cls="label"),
-                Span("✓", title="opened", role="img", aria_label="opened", cls="tick", hidden=not count.is_opened),
-                Span(Span(str(count.kept), cls="kept"), " kept", cls="count"),
-                Span(Span(str(count.rejected), cls="rejected"), " rejected", cls="count"),
-                href=class_address(count.label),
-                data_label=count.label,
-                **({"aria_current": "page"} if is_here else {}),
+            Button(
+                Span(TITLES[name], cls="label"),
+                Span("", cls="count"),
+                type="button",
+                data_queue=name,
+                data_hint=HINTS[name],
+                data_empty=EMPTY[name],
             )
         )
 
-    return Nav(Ul(*(line(c) for c in view.classes), role="list"), aria_label="Classes", cls="classes")
-
-
-def _class_main(view: ClassView) -> "list[FT]":
-    from fasthtml.components import H1, A, Code, Div, Em, P, Span, Ul
-
-    labels = [c.label for c in view.classes]
-    here = labels.index(str(view.label))
-    species = find(str(view.label))
-    count = view.classes[here]
-    names = [Span(species.english), " · ", Em(species.scientific, lang="la")] if species else []
-
-    def neighbour(step: int, rel: str, sign: str, title: str) -> "FT":
-        if not 0 <= here + step < len(labels):
-            return Span(sign, cls="step", aria_hidden="true")
-        label = labels[here + step]
-        address = class_address(label)
-        return A(sign, rel=rel, href=address, title=label, aria_label=f"{title}: {label}", cls="step")
-
-    return [
-        Div(
-            Div(H1(view.label), P(*names, cls="names") if names else "", cls="title"),
-            P(Span(str(count.kept), cls="kept"), " kept", cls="total"),
-            P(Span(str(count.rejected), cls="rejected"), " rejected", cls="total"),
-            Div(neighbour(-1, "prev", "‹", "Previous class"), neighbour(1, "next", "›", "Next class"), cls="steps"),
-            cls="heading",
-            data_label=view.label,
-        ),
-        P(
-            "Click a picture to reject it, click again to bring it back. ",
-            "Nothing is deleted: rejected pictures rest in ",
-            Code(".birds/rejected"),
-            ".",
-            cls="hint",
-        ),
-        Ul(*(_card(f, is_first=i == 0) for i, f in enumerate(view.files)), id="pictures", cls="grid", role="list"),
-    ]
-
-
-def _empty_main() -> "list[FT]":
-    from fasthtml.components import H1, Code, P
-
-    return [
-        H1("No pictures yet"),
-        P("Fetch some with ", Code("birds scrape --species cigüeña"), ", or put folders of pictures into images/."),
-    ]
-
-
-def _card(file: PictureFile, *, is_first: bool) -> "FT":
-    from fasthtml.components import Button, Img, Li, Span
-
-    is_rejected = file.state is State.REJECTED
-    address = f"/thumbnail/{file.id}?" + urlencode({"v": file.sha256[:16]})
-    return Li(
-        Button(
-            Span(
-                Img(src=address, alt="", loading="lazy", decoding="async", draggable="false"),
-                Span(Span("✕", aria_hidden="true", cls="cross"), Span(_verdict(file), cls="why"), cls="verdict"),
-                cls="frame",
-            ),
-            Span(file.name, cls="name", title=file.name),
-            Span(_facts(file), cls="facts"),
-            type="button",
-            cls="toggle",
-            aria_pressed=str(is_rejected).lower(),
-            tabindex="0" if is_first else "-1",  # one stop for Tab, arrows inside: the ARIA pattern of a grid
-        ),
-        Button(
-            "⤢", type="button", cls="zoom", tabindex="-1", aria_label=f"Open {file.name} large", aria_haspopup="dialog"
-        ),
-        cls="card",
-        data_id=str(file.id),
-        data_state=str(file.state),
+    return Nav(
+        Div(H2("Queues", id="queues-title"), Ul(*map(queue, QUEUES), id="queues", aria_labelledby="queues-title")),
+        Div(H2("Classes", id="classes-title"), Ul(id="classes", aria_labelledby="classes-title")),
+        aria_label="Queues and classes",
+        cls="side",
     )
 
 
-def _facts(file: PictureFile) -> str:
-    source = "added by hand" if file.provenance.source == "local" else file.provenance.source
-    content = file.content
-    return f"{content.width} × {content.height} · {source}" if content.width and content.height else source
+def _heading() -> "FT":
+    from fasthtml.components import H1, Div, Label, Option, P, Select, Span
+
+    def choice(name: str, title: str, *options: tuple[str, str]) -> "FT":
+        first = () if options else (("", "any"),)
+        choices = [Option(text, value=value) for value, text in first + options]
+        return Label(Span(title), Select(*choices, id=f"by-{name}", name=name))
+
+    states = tuple((state, "not reviewed" if state == "unreviewed" else state) for state in STATES)
+    return Div(
+        Div(P("", id="queue-name", cls="eyebrow"), H1("", id="title"), P("", id="names", cls="names"), cls="title"),
+        Div(
+            Span("", id="shown", cls="shown"),
+            _button("‹", "class-previous", label="Previous class", cls="step"),
+            _button("›", "class-next", label="Next class", cls="step"),
+            cls="steps",
+        ),
+        P("", id="hint", cls="hint"),
+        Div(
+            choice("sort", "Sort", *_SORTS),
+            choice("state", "State", ("", "any"), *states),
+            choice("source", "Source"),
+            choice("reason", "Reason"),
+            cls="tools",
+        ),
+        cls="heading",
+    )
 
 
-def _verdict(file: PictureFile) -> str:
-    """``rejected`` and why, in words; empty for a picture that is kept."""
-    if file.state is not State.REJECTED:
-        return ""
-    by_machine = " (automatic)" if file.author is Author.AUTO else ""
-    return f"rejected · {file.reason.replace('_', ' ')}{by_machine}" if file.reason else "rejected"
+def _pictures() -> "FT":
+    from fasthtml.components import Div, P
+
+    return Div(
+        Div(id="pictures", role="grid", aria_multiselectable="true", aria_labelledby="queue-name title", hidden=True),
+        Div(
+            P("", id="empty-text"), _button("Show all", "show-all"), id="empty", cls="empty", tabindex="-1", hidden=True
+        ),
+        id="table",
+        cls="table",
+    )
 
 
-def _footer(decided: int) -> "FT":
-    from fasthtml.components import Button, Footer, P
+def _card() -> "FT":
+    """What the script copies for each picture in sight."""
+    from fasthtml.components import Button, Div, Img, Span, Template
+
+    return Template(
+        Div(
+            Div(
+                Img(alt="", decoding="async", draggable="false"),
+                Span("✓", cls="tick", aria_hidden="true"),
+                Span("", cls="badge"),
+                Span("", cls="verdict"),
+                cls="frame",
+            ),
+            Div("", cls="name"),
+            Div("", cls="what"),
+            Div("", cls="facts"),
+            Div(
+                Button("⤢", type="button", cls="zoom", tabindex="-1", data_do="zoom"),
+                Button("✕", type="button", cls="toggle", tabindex="-1", data_do="toggle"),
+                cls="buttons",
+            ),
+            role="gridcell",
+            tabindex="-1",
+            aria_selected="false",
+            cls="card",
+        ),
+        id="card",
+    )
+
+
+def _footer() -> "FT":
+    from fasthtml.components import Div, Footer, P, Span
 
     return Footer(
         P("", id="said", role="status", aria_live="polite"),
-        Button("Undo ", _key("u"), type="button", id="undo", disabled=decided == 0),
+        Div(
+            Span("", id="chosen"),
+            _button("Keep the best", "do-best", "b"),
+            _button("Not duplicates", "do-different", "n"),
+            _button("Reject", "do-toggle", "x"),
+            _button("Keep", "do-keep", "v"),
+            _button("Move", "do-move", "m", popup=True),
+            _button("Select none", "do-clear", "Esc"),
+            id="bulk",
+            role="group",
+            aria_label="What to do with the selected pictures",
+            cls="actions",
+            hidden=True,
+        ),
+        Div(_button("Undo", "undo", "u"), _button("Redo", "redo", "U"), cls="actions"),
         cls="bottom",
     )
 
 
 def _viewer() -> "FT":
-    from fasthtml.components import Button, Dialog, Div, Img, P
-
-    def button(text: str | tuple[Any, ...], name: str, label: str | None = None) -> "FT":
-        content = text if isinstance(text, tuple) else (text,)
-        return Button(*content, type="button", id=name, **({"aria_label": label} if label else {}))
+    from fasthtml.components import Dialog, Div, Img, P
 
     return Dialog(
-        Div(Img(src="", alt="", id="viewer-picture", hidden=True), cls="stage"),
+        Div(Img(alt="", id="viewer-picture", hidden=True), cls="stage"),
         Div(
-            P("", id="viewer-caption"),
+            Div(P("", id="viewer-name"), P("", id="viewer-facts"), cls="about"),
             Div(
-                button("‹", "viewer-previous", "Previous picture"),
-                button("›", "viewer-next", "Next picture"),
-                button("Reject", "viewer-toggle"),
-                button("Close", "viewer-close"),
+                _button("‹", "viewer-previous", label="Previous picture"),
+                _button("›", "viewer-next", label="Next picture"),
+                _button("Reject", "viewer-toggle", "x"),
+                _button("Keep", "viewer-keep", "v"),
+                _button("Move", "viewer-move", "m", popup=True),
+                _button("Close", "viewer-close", "Esc"),
                 cls="actions",
             ),
             cls="caption",
         ),
         id="viewer",
-        aria_labelledby="viewer-caption",
+        aria_labelledby="viewer-name",
+    )
+
+
+def _mover() -> "FT":
+    from fasthtml.components import H2, Dialog, Form, Input, Ul
+
+    return Dialog(
+        Form(
+            H2("Move to which class?", id="mover-title"),
+            Input(
+                type="text",
+                id="mover-text",
+                role="combobox",
+                aria_labelledby="mover-title",
+                aria_expanded="true",
+                aria_controls="mover-list",
+                aria_autocomplete="list",
+                autocomplete="off",
+                spellcheck="false",
+            ),
+            Ul(id="mover-list", role="listbox", aria_labelledby="mover-title"),
+            _button("Cancel", "mover-close", "Esc"),
+            id="mover-form",
+        ),
+        id="mover",
+        aria_labelledby="mover-title",
     )
 
 
 def _help() -> "FT":
-    from fasthtml.components import H2, Button, Dd, Dialog, Div, Dl, Dt
+    from fasthtml.components import H2, Dd, Dialog, Div, Dl, Dt, P
 
-    rows = [Div(Dt(*(_key(k) for k in keys)), Dd(what)) for keys, what in _KEYS]
+    rows = [Div(Dt(*map(_key, keys)), Dd(what)) for keys, what in KEYS]
     return Dialog(
         H2("Keys", id="help-title"),
+        P("They work while a picture has the focus."),
         Dl(*rows),
-        Button("Close", type="button", id="help-close"),
+        _button("Close", "help-close"),
         id="help",
         aria_labelledby="help-title",
     )
 
 
-def _key(name: str) -> "FT":
-    from fasthtml.components import Kbd
+def _button(
+    text: str, name: str, key: str = "", *, label: str = "", popup: bool = False, cls: str | None = None
+) -> "FT":
+    from fasthtml.components import Button, Span
 
-    return Kbd(name)
+    optional = {
+        **({"aria_label": label} if label else {}),
+        **({"aria_haspopup": "dialog"} if popup else {}),
+        **({"cls": cls} if cls else {}),
+    }
+    return Button(Span(text, cls="text"), *([" ", _key(key)] if key else []), type="button", id=name, **optional)
+
+
+def _key(name: str) -> "FT":
+    from fasthtml.components import Kbd, Span
+
+    return Span(name) if name in ("–", "or") else Kbd(name)

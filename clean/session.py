@@ -1,112 +1,164 @@
-"""What one person decides while a review page is open: written to the record and the disk at once, and undone again.
+"""What a person does on the review page, to one picture or to thousands: written down at once, undone and done again.
 
-The newest decision is undone first, back to what the picture was before, its reason and who gave it included.
+An action is one transaction: decisions, states, labels, where the files still lie, and what it takes to undo it all.
+Then the disk follows; a kill in between is settled by the next action or the next `birds clean`.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from ..errors import ProjectError, UsageError
 from ..files import Project
-from ..moves import image_path, reject, rejected_path, restore
-from ..reasons import Reason
-from ..record import Author, PictureFile, Record, State
+from ..moves import settle_moves
+from ..record import Record, State
+from .actions import Actions, Done
 
-SHOWN = (State.STORED, State.REJECTED)
+_WORDS = {"reject": "rejected", "keep": "kept", "different": "no duplicates"}
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A file after a decision, and its class in numbers of files."""
-
-    file: PictureFile
-    kept: int
-    rejected: int
-
-
-class Session:
-    """What one person decides while the page is open. Its methods may be called from any thread.
+    """What an action came to.
 
     Attributes
     ----------
-    opened : labels of the classes that were shown.
+    said : one sentence for the person.
+    files : ids of the files that changed.
+    skipped : of each file that did not, why.
+    """
+
+    said: str
+    files: tuple[int, ...] = ()
+    skipped: tuple[str, ...] = ()
+
+
+class Session:
+    """What one person does while the page is open. Its methods may be called from any thread.
+
+    They raise `UsageError` for pictures or classes that are not there, and `ProjectError` where of all the pictures
+    none could be changed, or the disk refuses.
+
+    Attributes
+    ----------
     when_done : called when the person is done.
     """
 
     def __init__(self, project: Project) -> None:
-        self.opened: set[str] = set()
         self.when_done: Callable[[], None] = lambda: None
         self._project = project
-        self._before: list[PictureFile] = []  # each decided file as it was, the newest last
+        self._decided = 0
         self._lock = threading.Lock()
 
     @property
     def decided(self) -> int:
-        """Decisions made and not undone."""
-        return len(self._before)
+        """Pictures decided about since this session began, without what was undone again."""
+        return max(0, self._decided)  # what is undone may be older than the session
 
-    def decide(self, file_id: int, *, is_rejected: bool) -> Outcome:
-        """Reject or restore a file. One that is so already stays so, and that is no decision.
+    def reject(self, ids: Iterable[int]) -> Outcome:
+        """Move pictures out of ``images/``."""
+        return self.act("reject", ids)
 
-        Raises
-        ------
-        UsageError : there is no such file.
-        ProjectError : the file cannot be moved.
-        """
-        with self._lock, Record(self._project) as record:
-            file = shown_file(record, file_id)
-            if (file.state is State.REJECTED) != is_rejected:
-                if not is_rejected:
-                    self._restore(record, file, Author.PERSON)
-                    self._before.append(file)
-                elif self._reject(record, file, Reason.BY_HAND, Author.PERSON):
-                    self._before.append(file)
-            return _outcome(record, file_id)
+    def keep(self, ids: Iterable[int]) -> Outcome:
+        """Note that a person found them right; rejected ones come back."""
+        return self.act("keep", ids)
+
+    def move(self, ids: Iterable[int], label: str) -> Outcome:
+        """Put pictures under another class, rejected ones too. No scrape brings them back under the old one."""
+        return self.act("move", ids, label)
+
+    def different(self, ids: Iterable[int]) -> Outcome:
+        """Note that of a bundle of duplicates these are none."""
+        return self.act("different", ids)
+
+    def act(self, do: str, ids: Iterable[int], label: str | None = None) -> Outcome:
+        """Carry out one of `actions.ACTIONS`; ``move`` needs the `label` of a class, ``best`` takes whole bundles."""
+        with self._changing() as record:
+            with record.transaction():
+                done = Actions(self._project, record).do(do, ids, label)
+                if not done.files:
+                    return _nothing_changed(done)
+                said = _sentence(record, done)
+                record.review.add_action(said, done.details)
+            self._follow(record)
+            self._decided += len(done.files)
+            return _outcome(said, done)
 
     def undo(self) -> Outcome | None:
-        """Bring the file decided last back to what it was; None if no decision is left. Raises like `decide`."""
+        """Put everything back to what it was before the newest action that stands; None where none is left."""
+        with self._changing() as record:
+            with record.transaction():
+                action = record.review.to_undo()
+                if action is None:
+                    return None
+                done = Actions(self._project, record).take_back(action.changes)
+                _note(record, action.id, done, is_undone=True)
+            self._follow(record)
+            self._decided -= len(done.files)
+            return _outcome(f"Undone: {action.said}", done)
+
+    def redo(self) -> Outcome | None:
+        """Do again what was undone last; None where nothing is left, or something else was done since."""
+        with self._changing() as record:
+            with record.transaction():
+                action = record.review.to_redo()
+                if action is None:
+                    return None
+                asked = action.changes
+                try:
+                    done = Actions(self._project, record).do(asked["do"], asked["ids"], asked["label"])
+                except UsageError as error:  # a class or a finding is gone: do not stand in the way of the rest
+                    record.review.forget_action(action.id)
+                    return Outcome(f"Not done again: {error.message}")
+                _note(record, action.id, done, is_undone=False)
+            self._follow(record)
+            self._decided += len(done.files)
+            return _outcome(f"Done again: {action.said}", done)
+
+    @contextmanager
+    def _changing(self) -> Iterator[Record]:
         with self._lock, Record(self._project) as record:
-            if not self._before:
-                return None
-            before = self._before[-1]
-            file = shown_file(record, before.id)
-            if file.state is not before.state:
-                if before.state is State.REJECTED:
-                    self._reject(record, file, before.reason or Reason.BY_HAND, before.author or Author.PERSON)
-                else:  # not in the person's name: an automatic check that would have rejected it still may
-                    self._restore(record, file, before.author or Author.AUTO)
-            self._before.pop()
-            return _outcome(record, before.id)
+            if record.moves():  # left by a kill, or by a disk that refused
+                with suppress(ProjectError):
+                    self._follow(record)
+            yield record
 
-    def _reject(self, record: Record, file: PictureFile, reason: Reason, author: Author) -> bool:
-        self._check_way(file, is_rejected=True)
-        return reject(self._project, record, file, reason, author)
-
-    def _restore(self, record: Record, file: PictureFile, author: Author) -> None:
-        self._check_way(file, is_rejected=False)
-        restore(self._project, record, file, author)
-
-    def _check_way(self, file: PictureFile, *, is_rejected: bool) -> None:
-        """Refuse a decision that the disk could not follow: record and disk would tell two stories."""
-        source, target = image_path(self._project, file), rejected_path(self._project, file)
-        if not is_rejected:
-            source, target = target, source
-        if not source.is_file():
-            raise ProjectError(f"{source} is gone.", "Run birds clean again to take stock of what is there.")
-        if target.exists():
-            raise ProjectError(f"There is another file at {target}.", "Rename that one, then try again.")
+    def _follow(self, record: Record) -> None:
+        """Let the disk follow. In a transaction: of two processes that move one file, one waits for the other."""
+        try:
+            with record.transaction():
+                settle_moves(self._project, record)
+        except OSError as error:
+            raise ProjectError(
+                f"It is written down, but a file cannot be moved: {error.strerror}.",
+                "Look at the disk; the next decision, or the next birds clean, tries again.",
+            ) from error
 
 
-def shown_file(record: Record, file_id: int) -> PictureFile:
-    """The file with this id. Raises `UsageError` where there is none, or it is neither stored nor rejected."""
-    file = record.file(file_id)
-    if file is None or file.state not in SHOWN:
-        raise UsageError("This picture is no longer in the record.", "Reload the page.")
-    return file
+def _note(record: Record, action: int, done: Done, *, is_undone: bool) -> None:
+    """Bring the log up to date; an action of which nothing is left does not stand in the way of those before it."""
+    if done.files:
+        record.review.mark_action(action, done.details, is_undone=is_undone)
+    else:
+        record.review.forget_action(action)
 
 
-def _outcome(record: Record, file_id: int) -> Outcome:
-    file = shown_file(record, file_id)
-    kept, rejected = (record.counts(state).get(file.label, 0) for state in SHOWN)
-    return Outcome(file, kept, rejected)
+def _outcome(said: str, done: Done) -> Outcome:
+    return Outcome(said, done.files, tuple(f"{error.message} {error.hint}" for error in done.skipped))
+
+
+def _nothing_changed(done: Done) -> Outcome:
+    if done.skipped:
+        first, n = done.skipped[0], len(done.skipped) - 1
+        raise ProjectError(f"{first.message} The same holds for {n} more." if n else first.message, first.hint)
+    return Outcome("Nothing to change.")
+
+
+def _sentence(record: Record, done: Done) -> str:
+    do, files = done.details["do"], record.review.shown(done.files)
+    if do == "best":
+        kept = sum(file.state == State.STORED for file in files)
+        return f"{kept} kept, {len(files) - kept} rejected."
+    words = f"moved to {done.details['label']}" if do == "move" else _WORDS[do]
+    return f"{files[0].name if len(files) == 1 else f'{len(files)} pictures'} {words}."

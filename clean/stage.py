@@ -1,16 +1,19 @@
 """The stage: pictures -> pictures a person agrees with. Nothing is deleted: rejected files rest in .birds/rejected/."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import ProjectError
+from .. import duplicates
+from ..errors import ProjectError, WeightsError
 from ..files import Project
-from ..moves import reject
+from ..moves import image_path, reject
 from ..progress import SILENT, Progress
 from ..reconcile import inspect_stored, reconcile
-from ..record import Author, Record, State
-from . import checks
+from ..record import Author, PictureFile, Record, State
+from ..record_review import Finding
+from . import checks, findings
 
 
 @dataclass(frozen=True)
@@ -25,14 +28,25 @@ class CleanResult:
 
 
 def clean(
-    project: Path, *, auto: bool = False, accept_missing: bool = False, progress: Progress = SILENT
+    project: Path,
+    *,
+    auto: bool = False,
+    thresholds: Mapping[str, float] = checks.THRESHOLDS,
+    weights: str | None = None,
+    arch: str | None = None,
+    accept_missing: bool = False,
+    progress: Progress = SILENT,
 ) -> CleanResult:
-    """Check every picture of ``images/``; with `auto`, reject what is beyond doubt.
+    """Check every picture of ``images/`` and queue what a person should look at; with `auto`, reject what is beyond doubt.
 
     Parameters
     ----------
     auto : reject unreadable files, exact copies within a label and pictures under 64 pixels (undoable); without it
         they are queued like all other findings.
+    thresholds : check -> score from 0 (never) to 1 below which a picture is queued; those not named are as they are in
+        `checks.THRESHOLDS`.
+    weights, arch : of the pretrained network that looks for wrong labels, see `labels.suspect_labels`. Without weights
+        that is not done; what it found before stays.
     accept_missing : pictures that vanished from images/ were removed on purpose.
 
     Raises
@@ -52,17 +66,53 @@ def clean(
         stored = inspect_stored(place, record, progress)
         sure = checks.automatic(stored, record.accepted_by_a_person())
         rejected: Counter[str] = Counter()
-        queued: Counter[str] = Counter()
         for file in stored:
             if file.id in sure and auto and reject(place, record, file, sure[file.id], Author.AUTO):
                 rejected[sure[file.id]] += 1
         left = record.files(State.STORED)
-        queued.update(reason for reason in (checks.for_a_person(left) | ({} if auto else sure)).values())
-        everything = record.files()
+        pairs = duplicates.near_duplicates(record, left)
+        if weights:
+            _look_for_wrong_labels(place, record, left, pairs, weights, arch, progress)
+        found = findings.of_duplicates(left, pairs)
+        found += findings.unseen(left, checks.poor_quality(left, record.looks.scores(), thresholds))
+        found += findings.of_guesses(left, record.review.guesses())
+        found += [Finding(id_, reason, 0.0) for id_, reason in sure.items() if not auto]
+        with record.transaction():
+            record.review.replace_findings(found)
         return CleanResult(
             checked=len(stored),
             rejected=dict(rejected),
-            queued=dict(queued),
-            reviewed=sum(file.author is Author.PERSON for file in everything),
+            queued=dict(Counter(finding.reason for finding in record.review.findings())),
+            reviewed=sum(file.author is Author.PERSON for file in record.files()),
             accepted=len(left),
         )
+
+
+def _look_for_wrong_labels(
+    project: Project,
+    record: Record,
+    files: list[PictureFile],
+    pairs: list[duplicates.FilePair],
+    weights: str,
+    arch: str | None,
+    progress: Progress,
+) -> None:
+    """Note what a classifier takes the pictures for. Where the weights cannot be had it says so, and that is all."""
+    from .labels import suspect_labels  # torch: not before it is needed
+
+    bundle_of = {file.id: n for n, bundle in enumerate(duplicates.bundles(files, pairs)) for file in bundle}
+    try:
+        guesses = suspect_labels(
+            files,
+            [image_path(project, file) for file in files],
+            [bundle_of[file.id] for file in files],
+            weights=weights,
+            arch=arch,
+            cache=project.cache / "features",
+            progress=progress,
+        )
+    except WeightsError as error:
+        progress.note(f"Suspected labels were not looked for: {error}")
+        return
+    with record.transaction():
+        record.review.replace_guesses((file.id, file.label, guesses[file.id]) for file in files if file.id in guesses)

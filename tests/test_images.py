@@ -10,6 +10,8 @@ import pillow_heif
 import pytest
 from birds import images
 from birds.errors import ImageError
+from birds.fingerprints import perceptual_hashes
+from birds.looks import look_at
 from birds.reasons import Reason
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -81,7 +83,7 @@ def test_damaged_files_have_a_reason_and_raise_nothing_else(junk: bytes, at: int
     data = _saved(Image.linear_gradient("L").resize((70, 70)).convert("RGB"), image_format)
     at %= len(data)
     damaged = data[:at] + junk + data[at + len(junk) :]
-    content = images.inspect(damaged)
+    content = look_at(damaged)[0]
     assert content.sha256 == images.sha256(damaged)
     assert (content.phash is None) == (content.unreadable is not None)
 
@@ -251,11 +253,11 @@ def test_a_comment_longer_than_a_jpeg_can_hold_is_dropped(make_picture: Make) ->
 
 def test_what_is_known_of_a_picture(make_picture: Make) -> None:
     data = _saved(make_picture(7), "PNG")
-    content = images.inspect(data)
+    content = look_at(data)[0]
     assert (content.sha256, content.bytes, content.format) == (images.sha256(data), len(data), "PNG")
     assert (content.width, content.height, content.unreadable) == (160, 120, None)
-    assert (content.phash, content.mirror_phash) == images.perceptual_hashes(make_picture(7))
-    broken = images.inspect(data[:200])
+    assert (content.phash, content.mirror_phash) == perceptual_hashes(make_picture(7))
+    broken = look_at(data[:200])[0]
     assert (broken.unreadable, broken.phash, broken.bytes) == (Reason.UNREADABLE, None, 200)
 
 
@@ -267,16 +269,16 @@ def test_resized_and_recompressed_copies_are_within_eight_bits(
     picture = make_picture(seed)
     copy = picture.resize((round(160 * scale), round(120 * scale)), Image.Resampling.LANCZOS)
     copy = images.decode(jpeg(copy, quality=quality)).image
-    upright, mirrored = images.perceptual_hashes(picture)
-    assert _bits_apart(upright, images.perceptual_hashes(copy)[0]) <= 8
-    assert _bits_apart(mirrored, images.perceptual_hashes(ImageOps.mirror(copy))[0]) <= 8
+    upright, mirrored = perceptual_hashes(picture)
+    assert _bits_apart(upright, perceptual_hashes(copy)[0]) <= 8
+    assert _bits_apart(mirrored, perceptual_hashes(ImageOps.mirror(copy))[0]) <= 8
 
 
 @given(st.integers(0, 10_000), st.integers(0, 10_000))
 @settings(deadline=None, max_examples=40)
 def test_different_pictures_are_far_apart(make_picture: Make, one: int, other: int) -> None:
     if one != other:
-        a, b = images.perceptual_hashes(make_picture(one)), images.perceptual_hashes(make_picture(other))
+        a, b = perceptual_hashes(make_picture(one)), perceptual_hashes(make_picture(other))
         assert min(_bits_apart(x, y) for x in a for y in b) > 8
 
 
@@ -289,7 +291,7 @@ def _library_hashes(picture: Image.Image) -> tuple[int, int]:
 @pytest.mark.parametrize("size", [(32, 32), (160, 120), (255, 255), (64, 255)])
 def test_hashes_are_those_of_the_library(make_picture: Make, size: tuple[int, int]) -> None:
     picture = make_picture(8, size)
-    assert images.perceptual_hashes(picture) == _library_hashes(picture)
+    assert perceptual_hashes(picture) == _library_hashes(picture)
 
 
 @given(st.integers(0, 10_000), st.integers(256, 1600), st.integers(256, 1200))
@@ -299,7 +301,7 @@ def test_hashes_of_large_pictures_are_within_four_bits_of_the_librarys(
 ) -> None:
     noise = Image.effect_noise((width, height), 60).convert("RGB")  # detail, which averaging and Lanczos treat apart
     picture = Image.blend(make_picture(seed, (width, height)), noise, 0.3)
-    for ours, theirs in zip(images.perceptual_hashes(picture), _library_hashes(picture), strict=True):
+    for ours, theirs in zip(perceptual_hashes(picture), _library_hashes(picture), strict=True):
         assert _bits_apart(ours, theirs) <= 4  # 2 of 1,500 such pictures had 4, 268 had 2
 
 
@@ -310,7 +312,7 @@ def test_hashes_of_real_photographs_are_within_two_bits_of_the_librarys(real_dat
     apart = []
     for path in photographs:
         picture = images.open_rgb(path)
-        apart += map(_bits_apart, images.perceptual_hashes(picture), _library_hashes(picture))
+        apart += map(_bits_apart, perceptual_hashes(picture), _library_hashes(picture))
     assert max(apart) <= 2
     assert sum(bits > 0 for bits in apart) < len(apart) / 4
 
@@ -376,7 +378,7 @@ def test_a_heic_picture_is_decoded_like_the_rest(make_picture: Make) -> None:
     assert _mean_difference(decoded.image, picture) < 8
     assert not decoded.is_plain_jpeg
     assert images.decode(images.as_jpeg(decoded, data)).is_plain_jpeg
-    assert images.inspect(data).format == "HEIF"
+    assert look_at(data)[0].format == "HEIF"
     assert images.pixels(data) == 160 * 120
 
 
@@ -406,7 +408,7 @@ def test_without_the_extra_a_heic_is_refused_with_what_to_install(
         with pytest.raises(ImageError, match=r'pip install "birds\[heif\]"') as caught:
             images.decode(file)
         assert caught.value.reason is Reason.NEEDS_HEIF
-        assert images.inspect(file).unreadable is Reason.NEEDS_HEIF
+        assert look_at(file)[0].unreadable is Reason.NEEDS_HEIF
         assert images.pixels(file) == 0
 
 
@@ -434,7 +436,7 @@ def test_a_damaged_heic_has_a_reason_and_raises_nothing_else(junk: bytes, at: in
     data = _heic(Image.linear_gradient("L").resize((70, 70)).convert("RGB"))
     at %= len(data)
     for damaged in (data[:at], data[:at] + junk + data[at + len(junk) :]):
-        content = images.inspect(damaged)
+        content = look_at(damaged)[0]
         assert (content.phash is None) == (content.unreadable is not None)
 
 
@@ -465,7 +467,7 @@ def test_hostile_files_have_a_reason_or_become_a_plain_jpeg(real_data: Path) -> 
     decoded = 0
     for path in sorted((real_data / "hostile").iterdir()):
         data = path.read_bytes()
-        content = images.inspect(data)
+        content = look_at(data)[0]
         if content.unreadable:
             assert content.phash is None, path.name
             continue

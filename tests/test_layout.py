@@ -15,7 +15,9 @@ STAGES = {"scrape", "clean", "split", "train"}
 LEAVES = {
     "record", "reconcile", "species", "duplicates", "images", "net", "web", "files", "config", "console", "progress",
     "errors", "reasons", "lazy", "addresses", "fingerprints", "looks", "moves", "quality",
-    "record_looks", "record_review", "record_tables", "robots", "wire",
+    "explore_charts", "explore_counts", "explore_page", "explore_samples",
+    "assignment", "capture", "folds", "foreign", "grouping", "leaks", "plan", "split_report", "split_settings",
+    "record_looks", "record_review", "record_tables", "robots", "web_guard", "wire",
 }  # fmt: skip
 RANK = {
     "__main__": 0,
@@ -24,6 +26,7 @@ RANK = {
     "pipeline": 3,
     "doctor": 3,
     "demo": 4,
+    "explore": 5,
     "models": 6,
     **dict.fromkeys(STAGES, 5),
     **dict.fromkeys(LEAVES, 7),

@@ -9,6 +9,7 @@ from birds import reconcile as reconciling
 from birds.errors import ProjectError
 from birds.files import Project, sha256_of
 from birds.images import sha256
+from birds.looks import look_at
 from birds.moves import reject, rejected_path, restore
 from birds.reasons import Reason
 from birds.reconcile import Changes, inspect_stored, reconcile
@@ -27,7 +28,7 @@ def record(project: Project) -> Iterator[Record]:
 
 def _scraped(project: Project, record: Record, path: Path, state: State = State.STORED) -> PictureFile:
     """Put `path`, a file of images/, into the record as scraping does."""
-    content = reconciling.inspect(path.read_bytes())
+    content, _ = look_at(path.read_bytes())
     file_id = record.add_file(
         path.parent.name, path.name, sha256=content.sha256, picture=record.picture(content), provenance=WEB,
         state=state,
@@ -411,16 +412,16 @@ def test_reading_pictures_keeps_no_writer_waiting(
 ) -> None:
     write_images(project.root, {"loro": 3})
     reconcile(project, record)
-    look, decided = reconciling.inspect, []
+    look, decided = reconciling.look_at, []
 
-    def inspect_beside_a_writer(data: bytes) -> object:
+    def look_beside_a_writer(data: bytes) -> object:
         with Record(project) as beside:
             beside._db.execute("PRAGMA busy_timeout = 0")
             beside.remember_search("loro", "google", str(len(decided)), 1)
         decided.append(data)
         return look(data)
 
-    monkeypatch.setattr(reconciling, "inspect", inspect_beside_a_writer)
+    monkeypatch.setattr(reconciling, "look_at", look_beside_a_writer)
     assert all(file.content.phash is not None for file in inspect_stored(project, record))
     assert len(decided) == 3
     inspect_stored(project, record)

@@ -44,6 +44,11 @@ def _of_split_folders(images: Path, output: Path, ratio: str, seed: int) -> set[
     return _relative_files(output)
 
 
+def _divided(root: Path) -> set[str]:
+    """What lies in ``dataset/``, but for what it says about itself."""
+    return _relative_files(root / "dataset") - {"split.json", "split.csv", "leaks.csv"}
+
+
 def _relative_files(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
@@ -59,7 +64,7 @@ def test_a_plain_split_is_split_folders_own_file_by_file(tmp_path: Path, write_i
     (tmp_path / "images" / "cigüeña" / "no picture.txt").write_text("every file is split")
     result = split(tmp_path, seed=seed, plain=True)
     expected = _of_split_folders(tmp_path / "images", tmp_path / "theirs", "70/15/15", seed)
-    assert _relative_files(tmp_path / "dataset") - {"split.json"} == expected
+    assert _divided(tmp_path) == expected
     assert result.train + result.val + result.test == len(expected) == 75
     assert result.left_out == {}
 
@@ -88,13 +93,13 @@ def test_a_plain_split_is_split_folders_own_whatever_the_names(
                 (root / "images" / label / name).write_bytes(f"{label}/{name}".encode())
         split(root, seed=seed, plain=True, ratio=ratio)
         expected = _of_split_folders(root / "images", root / "theirs", ratio, seed)
-        assert _relative_files(root / "dataset") - {"split.json"} == expected
+        assert _divided(root) == expected
 
 
 def test_without_near_duplicates_the_default_is_split_folders_too(tmp_path: Path, write_images: WriteImages) -> None:
     write_images(tmp_path, dict.fromkeys(LABELS, 20))
     result = split(tmp_path)
-    assert _relative_files(tmp_path / "dataset") - {"split.json"} == _of_split_folders(
+    assert _divided(tmp_path) == _of_split_folders(
         tmp_path / "images", tmp_path / "theirs", "70/15/15", 5
     )
     assert result == SplitResult(
@@ -287,9 +292,9 @@ def test_the_same_files_and_seed_give_the_same_split(tmp_path: Path, write_image
         split(tmp_path / folder, seed=7)
     assert _parts(tmp_path / "one") == _parts(tmp_path / "other")
     assert _document(tmp_path / "one")["fingerprint"] == _document(tmp_path / "other")["fingerprint"]
-    split(tmp_path / "one", seed=8)
+    split(tmp_path / "one", seed=8, fresh=True)
     assert _parts(tmp_path / "one") != _parts(tmp_path / "other")
-    split(tmp_path / "one", seed=7)
+    split(tmp_path / "one", seed=7, fresh=True)
     assert _parts(tmp_path / "one") == _parts(tmp_path / "other")
 
 
@@ -364,7 +369,7 @@ def test_an_older_dataset_is_replaced_and_nothing_is_left_in_between(tmp_path: P
     split(tmp_path, seed=1)
     (tmp_path / "dataset" / "train" / "old class").mkdir()
     (tmp_path / "dataset" / "train" / "loro" / "stale.jpg").write_bytes(b"stale")
-    split(tmp_path, seed=2)
+    split(tmp_path)
     assert set(_parts(tmp_path)) == {f"{label}/{i:03}.jpg" for label in ("loro", "garza") for i in range(10)}
     assert not (tmp_path / "dataset" / "train" / "old class").exists()
     assert list(Project(tmp_path).temporary.glob("*/*/*")) == []
@@ -382,7 +387,7 @@ def test_a_split_that_fails_leaves_the_older_one(
 
     monkeypatch.setattr(splitfolders, "ratio", fail)
     with pytest.raises(OSError, match="No space"):
-        split(tmp_path, seed=2)
+        split(tmp_path, seed=2, fresh=True)
     assert (_parts(tmp_path), _document(tmp_path)) == (before, document)
 
 
@@ -406,6 +411,11 @@ def test_split_json_says_what_was_done(tmp_path: Path, write_images: WriteImages
         "ratio": "60/20/20",
         "seed": 3,
         "plain": False,
+        "group_by": None,
+        "folds": 0,
+        "added": 0,
+        "joined_by": {"near_duplicate": 0, "observation": 0, "page": 0, "camera": 0},
+        "leaks_in_val": 0,
         "train": result.train,
         "val": result.val,
         "test": result.test,
@@ -439,11 +449,15 @@ def test_what_is_up_to_date_is_left_alone(tmp_path: Path, write_images: WriteIma
     first = split(tmp_path, only_if_changed=True)
     assert not _is_remade(tmp_path)
     assert split(tmp_path, only_if_changed=True) == first
-    assert _is_remade(tmp_path, seed=6)
-    assert _is_remade(tmp_path, seed=6, ratio="60/20/20")
-    assert _is_remade(tmp_path, plain=True)
-    assert not _is_remade(tmp_path, plain=True)
-    assert _is_remade(tmp_path)
+    assert _is_remade(tmp_path, seed=6, fresh=True)
+    assert not _is_remade(tmp_path, seed=6)
+    assert not _is_remade(tmp_path)
+    assert _is_remade(tmp_path, kfold=2)
+    assert not _is_remade(tmp_path)
+    assert _is_remade(tmp_path, kfold=0)
+    assert _is_remade(tmp_path, plain=True, fresh=True)
+    assert not _is_remade(tmp_path)
+    assert _is_remade(tmp_path, fresh=True)
     paths[0].rename(paths[0].with_name("renamed.jpg"))
     assert _is_remade(tmp_path)
     write_images(tmp_path, {"loro": 1})
@@ -473,11 +487,11 @@ def test_the_notebooks_pictures_are_split_as_in_the_notebook(real_data: Path, tm
     _copied((path for path in (real_data / "birds8").iterdir() if path.is_dir()), tmp_path)
     plain = split(tmp_path, plain=True)
     assert (plain.train, plain.val, plain.test, plain.classes) == (506, 106, 120, 8)
-    assert _relative_files(tmp_path / "dataset") - {"split.json"} == _of_split_folders(
+    assert _divided(tmp_path) == _of_split_folders(
         tmp_path / "images", tmp_path / "theirs", "70/15/15", 5
     )
     assert plain.leaks > 0
-    grouped = split(tmp_path)
+    grouped = split(tmp_path, fresh=True)
     assert grouped.leaks == 0
     assert grouped.groups > 0
     assert not {"alimoche/alimoche99.jpg", "buitre leonado/buitre leonado39.jpg"} & set(_parts(tmp_path))

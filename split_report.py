@@ -1,0 +1,92 @@
+"""What ``dataset/`` says about itself: every picture with its part, and the leaks that were looked for.
+
+split.csv    part, label, file, group (the same number for what stays together), why it is left out, SHA-256
+leaks.csv    each picture of test and val with the training picture nearest to it
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import files, leaks
+from .files import Project
+from .images import HASHED_SIDE, decode
+from .moves import image_path
+from .plan import Plan
+from .record import PictureFile, Record
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """The training picture nearest to a picture of test or val; `similarity` is 1 for the same one."""
+
+    part: str
+    file: PictureFile
+    nearest: PictureFile
+    similarity: float
+
+    @property
+    def is_leak(self) -> bool:
+        return self.similarity >= leaks.NEAR
+
+
+def neighbours(project: Project, record: Record, plan: Plan) -> list[Neighbour]:
+    """Of every readable picture of test and val, test first, nearest to train."""
+    training, held = (
+        [file for part in parts for file in plan.of(part) if file.content.unreadable is None]
+        for parts in (("train",), ("test", "val"))
+    )
+    if not training or not held:
+        return []
+    index, similarity = leaks.nearest(_grays(project, record, held), _grays(project, record, training))
+    return [
+        Neighbour(plan.parts[file.id], file, training[i], float(value))
+        for file, i, value in zip(held, index, similarity, strict=True)
+    ]
+
+
+def _grays(project: Project, record: Record, of: Sequence[PictureFile]) -> "leaks.Grays":
+    """Their small grey copies. Until `inspect_stored` remembers looks, those that are not in the record are made."""
+    import numpy as np
+
+    from .fingerprints import GRAY_SIDE, gray_of
+
+    known = record.looks.known()
+    grays = np.empty((len(of), GRAY_SIDE, GRAY_SIDE), dtype=np.uint8)
+    for i, file in enumerate(of):
+        if file.picture in known:
+            grays[i] = record.looks.grays([file.picture])[0]
+        else:
+            data = image_path(project, file).read_bytes()
+            grays[i] = gray_of(decode(data, least_side=HASHED_SIDE).image)
+    return grays
+
+
+def write_tables(folder: Path, plan: Plan, found: Iterable[Neighbour]) -> None:
+    """Write ``split.csv`` and ``leaks.csv`` into `folder`."""
+    group_of = {id_: number for number, bundle in enumerate(plan.bundles(), start=1) for id_ in bundle}
+    splits = (
+        (plan.parts.get(f.id), f.label, f.name, group_of.get(f.id), plan.left_out.get(f.id), f.sha256)
+        for f in plan.files.values()
+    )
+    _write_table(folder / "split.csv", ("part", "label", "file", "group", "left_out", "sha256"), splits)
+    nearest_first = sorted(found, key=lambda one: (one.part != "test", -one.similarity))
+    pairs = (
+        (n.part, _path(n.file), _path(n.nearest), f"{n.similarity:.3f}", "leak" if n.is_leak else "")
+        for n in nearest_first
+    )
+    _write_table(folder / "leaks.csv", ("part", "file", "nearest_in_train", "similarity", "verdict"), pairs)
+
+
+def _path(file: PictureFile) -> str:
+    return f"{file.label}/{file.name}"
+
+
+def _write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(columns)
+    writer.writerows(rows)
+    files.write_bytes(path, text.getvalue().encode())
