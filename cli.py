@@ -15,6 +15,7 @@ from .clean.command import clean
 from .console import print_error
 from .demo.command import gallery
 from .errors import BirdsError
+from .explore.command import explore
 from .models.command import archs, evaluate, export, predict, runs
 from .scrape.command import attributions, scrape
 from .train.command import train
@@ -67,7 +68,7 @@ def _birds(
 
 
 for _command in (
-    commands.run, scrape, clean, commands.split, train, export, evaluate, predict, commands.demo, gallery,
+    commands.run, scrape, clean, explore, commands.split, train, export, evaluate, predict, commands.demo, gallery,
     commands.doctor, commands.status, runs, archs, commands.species, commands.images, attributions,
 ):  # fmt: skip
     app.command()(_command)

@@ -27,8 +27,11 @@ from .errors import UsageError
 FILE_NAME = "birds.toml"
 _BY_PHASE = ("epochs", "patience", "lr", "plateau_min_delta", "plateau_factor")
 _LISTS = {  # a flag, and its argument
-    "source": "sources", "source_url": "source_urls", "allow_host": "allow_hosts", "threshold": "thresholds",
-}  # fmt: skip
+    "source": "sources",
+    "source_url": "source_urls",
+    "allow_host": "allow_hosts",
+    "threshold": "thresholds",
+}
 _KEYS: dict[str, dict[str, type]] = {
     "scrape": {
         "limit": int, "source": list, "licence": str, "thumbnails": bool, "google_url": str, "source_url": list,

@@ -32,11 +32,8 @@ PARTS = (
     (0.085, 0.0, 0.915, 1.0),  # from 3:2 to 5:4
     (0.15, 0.0, 0.85, 1.0),  # from 3:2 to about square
 )
-COVERED = (
-    9,
-    10,
-    11,
-)  # of `PARTS`: what is left out may be covered in either picture, so they are compared with themselves
+# What these leave out may be covered in either of two pictures, so each is compared with itself too.
+COVERED = (9, 10, 11)
 HASHES = 2 * len(PARTS)  # part p upright is hash 2p, mirrored 2p + 1
 _LOW = 8  # waves a direction that a hash looks at
 _ROWS = 256  # pictures at once: 10 MB of waves

@@ -4,13 +4,16 @@ Copies and near-duplicates that stand in two parts, and pictures that stand unde
 split of our own, by hashes; see `duplicates.py`.
 """
 
+import os
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from . import duplicates
-from .errors import UsageError
-from .images import Content, inspect
+from .errors import ImageError, UsageError
+from .fingerprints import GRAY_SIDE, HASHES, Fingerprint, fingerprint
+from .images import HASHED_SIDE, decode, sha256
 from .progress import SILENT, Progress
 from .reasons import Reason
 
@@ -64,7 +67,8 @@ class _Picture:
     path: str
     part: str
     label: str
-    content: Content
+    sha256: str
+    fingerprint: Fingerprint
 
 
 def check(folder: Path, progress: Progress = SILENT) -> CheckResult:
@@ -83,20 +87,14 @@ def check(folder: Path, progress: Progress = SILENT) -> CheckResult:
     ]
     pictures: list[_Picture] = []
     skipped: Counter[str] = Counter()
-    with progress.bar("reading pictures", len(paths)) as bar:
-        for part, path in paths:
+    with progress.bar("reading pictures", len(paths)) as bar, ThreadPoolExecutor(os.cpu_count()) as pool:
+        for (part, path), read in zip(paths, pool.map(_read, (path for _, path in paths)), strict=True):
             bar.advance()
-            try:
-                content = inspect(path.read_bytes())
-            except OSError:
-                skipped[Reason.UNREADABLE] += 1
-                continue
-            if content.unreadable:
-                skipped[content.unreadable] += 1
-                continue
-            inside = path.relative_to(parts[part])
-            label = inside.parts[0] if len(inside.parts) > 1 else ""
-            pictures.append(_Picture(path.relative_to(folder).as_posix(), part, label, content))
+            if isinstance(read, Reason):
+                skipped[read] += 1
+            else:
+                label = parent[0] if (parent := path.relative_to(parts[part]).parts[:-1]) else ""
+                pictures.append(_Picture(path.relative_to(folder).as_posix(), part, label, *read))
     pairs = [leak for a, b in (*_copies(pictures), *_near(pictures)) if (leak := _leak(a, b))]
     part_of = {picture.path: picture.part for picture in pictures}
     in_train = {
@@ -138,20 +136,36 @@ def _parts(folder: Path) -> dict[str, Path]:
     return found
 
 
+def _read(path: Path) -> tuple[str, Fingerprint] | Reason:
+    """Hash and fingerprint of a file, or why it cannot be read."""
+    try:
+        data = path.read_bytes()
+        return sha256(data), fingerprint(decode(data, least_side=HASHED_SIDE).image)
+    except OSError:
+        return Reason.UNREADABLE
+    except ImageError as error:
+        return error.reason
+
+
 def _copies(pictures: list[_Picture]) -> list[tuple[_Picture, _Picture]]:
     """Identical files, each with the first of its kind: one of train, where there is one."""
     found: dict[str, list[_Picture]] = {}
     for picture in pictures:
-        found.setdefault(picture.content.sha256, []).append(picture)
+        found.setdefault(picture.sha256, []).append(picture)
     return [(same[0], other) for same in found.values() for other in same[1:]]
 
 
 def _near(pictures: list[_Picture]) -> list[tuple[_Picture, _Picture]]:
     """Pairs of files that are not identical and show one shot."""
-    hashes = [picture.content.phash or 0 for picture in pictures]
-    mirrored = [picture.content.mirror_phash or 0 for picture in pictures]
-    pairs = [(pictures[i], pictures[j]) for i, j in duplicates.near_pairs(hashes, mirrored)]
-    return [(a, b) for a, b in pairs if a.content.sha256 != b.content.sha256]
+    import numpy as np
+
+    prints = [picture.fingerprint for picture in pictures]
+    hashes = np.frombuffer(b"".join(one.hashes for one in prints), "<u8").reshape(-1, HASHES)
+    grays = np.frombuffer(b"".join(one.gray for one in prints), np.uint8).reshape(-1, GRAY_SIDE, GRAY_SIDE)
+    pairs = (
+        (pictures[p.first], pictures[p.second]) for p in duplicates.near_pairs(hashes, lambda wanted: grays[wanted])
+    )
+    return [(a, b) for a, b in pairs if a.sha256 != b.sha256]
 
 
 def _leak(a: _Picture, b: _Picture) -> Leak | None:
@@ -159,5 +173,5 @@ def _leak(a: _Picture, b: _Picture) -> Leak | None:
     parts, labels = tuple(dict.fromkeys((a.part, b.part))), tuple(dict.fromkeys((a.label, b.label)))
     if len(parts) == len(labels) == 1:
         return None
-    kind = Reason.EXACT_COPY if a.content.sha256 == b.content.sha256 else Reason.NEAR_DUPLICATE
+    kind = Reason.EXACT_COPY if a.sha256 == b.sha256 else Reason.NEAR_DUPLICATE
     return Leak(kind, a.path, b.path, parts, labels)

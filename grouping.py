@@ -78,13 +78,8 @@ def group(project: Project, record: Record, files: Sequence[PictureFile], group_
                 "`birds images --json` shows what is known of each.",
             )
         found["group_by"] = _equal(files, key)
-    return Grouping(near_duplicates(record, files), found)
-
-
-def near_duplicates(record: Record, files: Sequence[PictureFile]) -> list[tuple[PictureFile, PictureFile]]:
-    """Pairs of `files` that show one shot, identical content included."""
-    del record
-    return duplicates.near_duplicates(files)
+    pairs = duplicates.near_duplicates(record, files)  # however long their chains: a split without leaks comes first
+    return Grouping([(pair.first, pair.second) for pair in pairs], found)
 
 
 def _equal(files: Iterable[PictureFile], key: Callable[[PictureFile], Hashable | None]) -> list[list[PictureFile]]:

@@ -181,7 +181,8 @@ class _Buckets:
         keys = band.keys(hashes)
         order = np.argsort(keys, kind="stable")
         counts = np.bincount(keys, minlength=1 << band.width)
-        table = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+        table = np.zeros(len(counts) + 1, np.int32)
+        np.cumsum(counts, dtype=np.int32, out=table[1:])
         return cls(band, order, hashes[order], table, counts > 0)
 
     def near(self, queries: "np.ndarray", max_distance: int, start: int | None) -> "tuple[np.ndarray, np.ndarray]":

@@ -84,15 +84,14 @@ def _closer(grays: "Grays", training: "Grays") -> "Floats":
         pairs = [(whole, other) for other in (theirs, *their_crops)]
         pairs += [(_described(_cropped(ours, cut)), theirs) for cut in _CROPS]
         for one, other in pairs:
-            np.maximum(near, (one[:, None] * other.reshape(n, k, -1)).sum(axis=2), out=near)
+            np.maximum(near, (one[:, None] * other.reshape(n, k, whole.shape[1])).sum(axis=2), out=near)
     return near
 
 
 def _described_in_blocks(grays: "Grays") -> "Floats":
     import numpy as np
 
-    blocks = [_described(grays[start : start + _BLOCK]) for start in range(0, len(grays), _BLOCK)]
-    return np.concatenate(blocks) if blocks else _described(grays)
+    return np.concatenate([_described(grays[start : start + _BLOCK]) for start in range(0, len(grays) or 1, _BLOCK)])
 
 
 def _cropped(grays: "Grays", cut: float) -> "Floats":
@@ -123,7 +122,7 @@ def _described(grays: "Grays | Floats") -> "Floats":
         angle = 2 * np.pi * direction / _DIRECTIONS
         along = dx * np.float32(np.cos(angle)) + dy * np.float32(np.sin(angle))
         cells[:, direction] = weights.T @ np.maximum(along - threshold, 0) @ weights
-    vectors = cells.reshape(n, -1)
+    vectors = cells.reshape(n, _DIRECTIONS * _CELLS * _CELLS)
     vectors -= vectors.mean(axis=1, keepdims=True)
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6)
     return vectors

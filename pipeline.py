@@ -75,9 +75,9 @@ def run(
         options = {**config.scrape_arguments(settings.scrape), **(scrape_options or {})}
         scraped = scrape(project, species=names, only_if_changed=True, progress=progress, **options)
     progress.note("2/6 clean")
-    options = {**settings.clean, "thresholds": parse_thresholds(settings.clean.get("threshold", ()))}
-    options.pop("threshold", None)
-    cleaned = clean(project, auto=True, progress=progress, **options)
+    thresholds = parse_thresholds(settings.clean.get("threshold", ()))
+    network = {key: settings.clean.get(key) for key in ("weights", "arch")}
+    cleaned = clean(project, auto=True, thresholds=thresholds, **network, progress=progress)
     if review:
         from .clean.server import review as open_review
 

@@ -110,7 +110,7 @@ def split(
         if only_if_changed and state.items() <= current.items():
             progress.note("The split is up to date.")
             return SplitResult(**{field.name: current[field.name] for field in fields(SplitResult)})
-        found = neighbours(place, record, plan)
+        found = neighbours(record, plan)
         result = _result(plan, found, known, settings.seed, k)
         new = place.staging("split")
         _link(place, new, plan, fold_of)

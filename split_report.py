@@ -11,9 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import files, leaks
-from .files import Project
-from .images import HASHED_SIDE, decode
-from .moves import image_path
 from .plan import Plan
 from .record import PictureFile, Record
 
@@ -32,7 +29,7 @@ class Neighbour:
         return self.similarity >= leaks.NEAR
 
 
-def neighbours(project: Project, record: Record, plan: Plan) -> list[Neighbour]:
+def neighbours(record: Record, plan: Plan) -> list[Neighbour]:
     """Of every readable picture of test and val, test first, nearest to train."""
     training, held = (
         [file for part in parts for file in plan.of(part) if file.content.unreadable is None]
@@ -40,28 +37,12 @@ def neighbours(project: Project, record: Record, plan: Plan) -> list[Neighbour]:
     )
     if not training or not held:
         return []
-    index, similarity = leaks.nearest(_grays(project, record, held), _grays(project, record, training))
+    grays = [record.looks.grays([file.picture for file in some]) for some in (held, training)]
+    index, similarity = leaks.nearest(*grays)
     return [
         Neighbour(plan.parts[file.id], file, training[i], float(value))
         for file, i, value in zip(held, index, similarity, strict=True)
     ]
-
-
-def _grays(project: Project, record: Record, of: Sequence[PictureFile]) -> "leaks.Grays":
-    """Their small grey copies. Until `inspect_stored` remembers looks, those that are not in the record are made."""
-    import numpy as np
-
-    from .fingerprints import GRAY_SIDE, gray_of
-
-    known = record.looks.known()
-    grays = np.empty((len(of), GRAY_SIDE, GRAY_SIDE), dtype=np.uint8)
-    for i, file in enumerate(of):
-        if file.picture in known:
-            grays[i] = record.looks.grays([file.picture])[0]
-        else:
-            data = image_path(project, file).read_bytes()
-            grays[i] = gray_of(decode(data, least_side=HASHED_SIDE).image)
-    return grays
 
 
 def write_tables(folder: Path, plan: Plan, found: Iterable[Neighbour]) -> None:

@@ -38,11 +38,13 @@ def _cut_off_centre(picture: Image.Image, chance: random.Random) -> Image.Image:
     return _cut(picture, *(chance.uniform(0, 0.05) for _ in range(4)))
 
 
-def _write(picture: Image.Image, words: str, box: tuple[float, float], height: float, colour: tuple[int, ...]) -> None:
-    """Words over `picture`, from `box` on, `height` pixels high; the fourth number of `colour` is how opaque they are."""
+def _write(
+    picture: Image.Image, words: str, place: tuple[float, float], height: float, colour: tuple[int, ...]
+) -> None:
+    """Words over `picture`, from `place` on, `height` pixels high; `colour` says red, green, blue and how opaque."""
     font = ImageFont.load_default(max(8, height))
     layer = Image.new("RGBA", picture.size, (*colour[:3], 0))
-    ImageDraw.Draw(layer).text(box, words, font=font, fill=colour)
+    ImageDraw.Draw(layer).text(place, words, font=font, fill=colour)
     picture.paste(layer, (0, 0), layer)
 
 

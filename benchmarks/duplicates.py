@@ -29,6 +29,7 @@ from typing import Any
 import cleaning_peers
 import numpy as np
 from birds import duplicates, fingerprints, hamming, images
+from birds.looks import look_at
 from copies import KINDS, copy_of
 
 from scrape import WORK, run_timed
@@ -75,7 +76,7 @@ def photographs(folder: str) -> list[Path]:
 
 
 def draw(folder: Path) -> None:
-    """Fill `folder` with `ORIGINALS` photographs of birds8 and their copies: ``original/loro7.jpg``, ``mirrored/...``"""
+    """Fill `folder` with photographs of birds8 and their copies: ``original/loro7.jpg``, ``mirrored/loro7.jpg``, ..."""
     chosen = sorted(random.Random(SEED).sample(photographs("birds8"), ORIGINALS))
     for kind in ("original", *KINDS):
         (folder / kind).mkdir()
@@ -124,7 +125,7 @@ CONTENDERS: dict[str, Callable[[Path], Turn]] = {
 
 
 def measure(repeats: int) -> list[Turn]:
-    """A row for each contender: recall by kind, precision, and the median of its seconds. Turns are taken in rotation."""
+    """A row for each contender: recall by kind, precision, median of the seconds. Turns are taken in rotation."""
     missing = cleaning_peers.install()
     turns: dict[str, list[Turn]] = defaultdict(list)
     with tempfile.TemporaryDirectory(dir=WORK) as temporary:
@@ -223,7 +224,7 @@ def identical() -> Iterator[Turn]:
     groups: dict[str, list[Path]] = defaultdict(list)
     formats: Counter[str] = Counter()
     for path in paths:
-        content = images.inspect(path.read_bytes())
+        content, _ = look_at(path.read_bytes())
         groups[content.sha256].append(path)
         formats[f"{path.suffix or 'no ending'} is {content.format or content.unreadable}"] += 1
     several = [same for same in groups.values() if len(same) > 1]

@@ -8,7 +8,6 @@ score of `quality.scores` under the check's threshold.
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
-from .. import duplicates
 from ..errors import UsageError
 from ..images import MIN_SIDE
 from ..reasons import Reason
@@ -97,15 +96,3 @@ def parse_thresholds(texts: Iterable[str]) -> dict[str, float]:
             )
         thresholds[check] = threshold
     return thresholds
-
-
-def for_a_person(stored: Sequence[PictureFile]) -> Findings:
-    """Files of near-duplicate pairs; where the pair stands under two labels, that is the finding."""
-    found: Findings = {}
-    for a, b in duplicates.near_duplicates(stored):
-        for file in (a, b):
-            if a.label != b.label:
-                found[file.id] = Reason.LABEL_CONFLICT
-            else:
-                found.setdefault(file.id, Reason.NEAR_DUPLICATE)
-    return found

@@ -4,7 +4,6 @@ Only the notebook's page knows under which host name it was opened, so the outpu
 chooses. How the page in the frame shows who it is, without cookies, stands at `web.frame_session`.
 """
 
-import getpass
 import json
 import secrets
 import socket
@@ -87,9 +86,9 @@ class NotebookPage:
         values = {
             "port": self.port,
             "token": self._server.url.partition("token=")[2],
-            "machine": f"{getpass.getuser()}@{socket.gethostname()}",
+            "machine": f"USER@{socket.gethostname()}",
         }
-        script = _OUTPUT % {"place": place, "values": json.dumps(values).replace("<", "\\u003c")}
+        script = _OUTPUT % {"place": place, "values": json.dumps(values)}
         return {"text/html": script, "text/plain": f"Review page, for a browser on this machine: {self._server.url}"}
 
     def __repr__(self) -> str:
@@ -102,8 +101,8 @@ def review(
     """Show the review page of a project, in a notebook in a frame.
 
     In a notebook it returns at once, and a second call for the same project takes the place of the first. The output
-    holds the page's address with its token, which opens the page once and ends with the kernel: a notebook saved or
-    passed on gives nobody a way in. On a remote kernel the output says how to reach the page.
+    holds the page's address with a token, which opens the page once and ends with the kernel: a notebook that was shown
+    and is saved or passed on gives nobody a way in. On a remote kernel the output says how to reach the page.
 
     Elsewhere the page is opened in the browser and served until Ctrl-C or its button 'Done', as by ``birds clean``.
 
@@ -119,7 +118,7 @@ def review(
 
     Raises
     ------
-    ProjectError : there is nothing to review: `clean` found no pictures here, or was not run yet.
+    ProjectError : there are no pictures; outside a notebook, none that `clean` has seen.
     UsageError : the port is taken.
     """
     project = project_at(path)

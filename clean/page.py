@@ -186,9 +186,10 @@ def _card() -> "FT":
             Div("", cls="what"),
             Div("", cls="facts"),
             Div(
-                Button("⤢", type="button", cls="zoom", tabindex="-1", data_do="zoom"),
+                Button("⤢", type="button", cls="zoom", tabindex="-1", title="Open large", data_do="zoom"),
                 Button("✕", type="button", cls="toggle", tabindex="-1", data_do="toggle"),
                 cls="buttons",
+                aria_hidden="true",  # for the mouse and for fingers: keys do the same, and a cell's name is its text
             ),
             role="gridcell",
             tabindex="-1",

@@ -1,7 +1,7 @@
 """The stage: pictures -> pictures a person agrees with. Nothing is deleted: rejected files rest in .birds/rejected/."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from ..moves import image_path, reject
 from ..progress import SILENT, Progress
 from ..reconcile import inspect_stored, reconcile
 from ..record import Author, PictureFile, Record, State
-from ..record_review import Finding
+from ..record_review import Finding, Guess
 from . import checks, findings
 
 
@@ -37,7 +37,7 @@ def clean(
     accept_missing: bool = False,
     progress: Progress = SILENT,
 ) -> CleanResult:
-    """Check every picture of ``images/`` and queue what a person should look at; with `auto`, reject what is beyond doubt.
+    """Check every picture of ``images/``, queue what a person should look at, with `auto` reject what is beyond doubt.
 
     Parameters
     ----------
@@ -71,8 +71,9 @@ def clean(
                 rejected[sure[file.id]] += 1
         left = record.files(State.STORED)
         pairs = duplicates.near_duplicates(record, left)
-        if weights:
-            _look_for_wrong_labels(place, record, left, pairs, weights, arch, progress)
+        if weights and (guesses := _guesses(place, left, pairs, weights=weights, arch=arch, progress=progress)):
+            with record.transaction():
+                record.review.replace_guesses((f.id, f.label, guesses[f.id]) for f in left if f.id in guesses)
         found = findings.of_duplicates(left, pairs)
         found += findings.unseen(left, checks.poor_quality(left, record.looks.scores(), thresholds))
         found += findings.of_guesses(left, record.review.guesses())
@@ -88,21 +89,21 @@ def clean(
         )
 
 
-def _look_for_wrong_labels(
+def _guesses(
     project: Project,
-    record: Record,
-    files: list[PictureFile],
-    pairs: list[duplicates.FilePair],
+    files: Sequence[PictureFile],
+    pairs: Sequence[duplicates.FilePair],
+    *,
     weights: str,
     arch: str | None,
     progress: Progress,
-) -> None:
-    """Note what a classifier takes the pictures for. Where the weights cannot be had it says so, and that is all."""
+) -> dict[int, Guess]:
+    """What a classifier takes the files for, by id. Where the weights cannot be had it says so, and that is all."""
     from .labels import suspect_labels  # torch: not before it is needed
 
     bundle_of = {file.id: n for n, bundle in enumerate(duplicates.bundles(files, pairs)) for file in bundle}
     try:
-        guesses = suspect_labels(
+        return suspect_labels(
             files,
             [image_path(project, file) for file in files],
             [bundle_of[file.id] for file in files],
@@ -112,7 +113,5 @@ def _look_for_wrong_labels(
             progress=progress,
         )
     except WeightsError as error:
-        progress.note(f"Suspected labels were not looked for: {error}")
-        return
-    with record.transaction():
-        record.review.replace_guesses((file.id, file.label, guesses[file.id]) for file in files if file.id in guesses)
+        progress.note(f"Wrong labels were not looked for: {error}")
+        return {}

@@ -57,5 +57,5 @@ def _scaled_down(data: bytes, side: int) -> bytes:
         image = decode(data).image
         image.thumbnail((side, side), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=85)
+    image.save(buffer, "JPEG", quality=85, comment=b"")
     return buffer.getvalue()

@@ -46,8 +46,8 @@ def display_image_cleaner(path: str | Path) -> None:
 
 def project_at(path: str | Path) -> Project:
     """The project in the folder `path`, which may also be its ``images/``."""
-    place = Path(path).expanduser().absolute()
-    return Project(place.parent if place.name == "images" else place)
+    place = Project(Path(path).expanduser().absolute())
+    return Project(place.root.parent) if place.root.name == "images" and not place.hidden.exists() else place
 
 
 def take_stock(project: Project) -> str:

@@ -43,7 +43,9 @@ def histories(draw: st.DrawFn) -> tuple[dict[int, str], list[tuple[int, ...]], d
     n = draw(st.integers(1, 30))
     pictures = st.integers(0, n - 1)
     labels = {i: draw(st.sampled_from("abc")) for i in range(n)}
-    ties = draw(st.lists(st.lists(pictures, min_size=2, max_size=4, unique=True).map(tuple), max_size=12)) if n > 3 else []
+    ties = (
+        draw(st.lists(st.lists(pictures, min_size=2, max_size=4, unique=True).map(tuple), max_size=12)) if n > 3 else []
+    )
     arrivals = {i: draw(st.integers(0, 3)) for i in range(n)}
     rejected = [draw(st.sets(pictures, max_size=n // 2)) for _ in range(5)]
     return labels, ties, arrivals, rejected
@@ -134,7 +136,7 @@ def test_newcomers_tied_to_two_parts_stay_out_together() -> None:
 
 def test_a_picture_that_is_gone_ties_only_where_nothing_else_does() -> None:
     known = {0: "test", 1: "test", 2: "val", 3: "train"}
-    labels = {i: "a" for i in range(1, 8)}
+    labels = dict.fromkeys(range(1, 8), "a")
     assert add(labels, [(0, 4)], known, RATIO, 5).parts[4] == "test", "a better copy of a rejected picture"
     assigned = add(labels, [(0, 4), (4, 2)], known, RATIO, 5)
     assert assigned.parts[4] == "val"

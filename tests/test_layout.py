@@ -9,13 +9,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("scrape", "clean", "train", "models", "demo")
+PACKAGES = ("scrape", "clean", "explore", "train", "models", "demo")
 # Each layer may import from the ones after it, and within a package from the package itself.
-STAGES = {"scrape", "clean", "split", "train"}
+STAGES = {"scrape", "clean", "explore", "split", "train"}
 LEAVES = {
     "record", "reconcile", "species", "duplicates", "images", "net", "web", "files", "config", "console", "progress",
     "errors", "reasons", "lazy", "addresses", "fingerprints", "looks", "moves", "quality",
-    "explore_charts", "explore_counts", "explore_page", "explore_samples",
     "assignment", "capture", "folds", "foreign", "grouping", "leaks", "plan", "split_report", "split_settings",
     "record_looks", "record_review", "record_tables", "robots", "web_guard", "wire",
 }  # fmt: skip
@@ -26,7 +25,6 @@ RANK = {
     "pipeline": 3,
     "doctor": 3,
     "demo": 4,
-    "explore": 5,
     "models": 6,
     **dict.fromkeys(STAGES, 5),
     **dict.fromkeys(LEAVES, 7),

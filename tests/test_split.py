@@ -99,9 +99,7 @@ def test_a_plain_split_is_split_folders_own_whatever_the_names(
 def test_without_near_duplicates_the_default_is_split_folders_too(tmp_path: Path, write_images: WriteImages) -> None:
     write_images(tmp_path, dict.fromkeys(LABELS, 20))
     result = split(tmp_path)
-    assert _divided(tmp_path) == _of_split_folders(
-        tmp_path / "images", tmp_path / "theirs", "70/15/15", 5
-    )
+    assert _divided(tmp_path) == _of_split_folders(tmp_path / "images", tmp_path / "theirs", "70/15/15", 5)
     assert result == SplitResult(
         train=42, val=9, test=9, classes=3, seed=5, groups=0, left_out={}, leaks=0
     )  # fmt: skip
@@ -487,9 +485,7 @@ def test_the_notebooks_pictures_are_split_as_in_the_notebook(real_data: Path, tm
     _copied((path for path in (real_data / "birds8").iterdir() if path.is_dir()), tmp_path)
     plain = split(tmp_path, plain=True)
     assert (plain.train, plain.val, plain.test, plain.classes) == (506, 106, 120, 8)
-    assert _divided(tmp_path) == _of_split_folders(
-        tmp_path / "images", tmp_path / "theirs", "70/15/15", 5
-    )
+    assert _divided(tmp_path) == _of_split_folders(tmp_path / "images", tmp_path / "theirs", "70/15/15", 5)
     assert plain.leaks > 0
     grouped = split(tmp_path, fresh=True)
     assert grouped.leaks == 0

@@ -23,21 +23,12 @@ export function facts(card) {
   return [view.label && view.label === card.label ? "" : card.label, card.size, card.source].filter(Boolean).join(" · ");
 }
 
-export function describe(card) {
-  const state = card.verdict || (card.isRejected ? "rejected" : "not reviewed");
-  return [card.name, state, card.isBest ? "the copy to keep" : "", remarks(card), facts(card)].filter(Boolean).join(", ");
-}
-
 /** Show `card` in `cell`; before it is known, an empty frame. */
 export function fill(cell, card) {
   cell.classList.toggle("waiting", !card);
-  if (!card) {
-    cell.setAttribute("aria-label", "picture, loading");
-    return;
-  }
+  if (!card) return;
   const part = (name) => cell.querySelector(`.${name}`);
   cell.dataset.state = card.isRejected ? "rejected" : card.isReviewed ? "reviewed" : "stored";
-  cell.setAttribute("aria-label", describe(card));
   part("name").textContent = card.name;
   part("name").title = card.name;
   part("what").textContent = remarks(card);
@@ -47,7 +38,6 @@ export function fill(cell, card) {
   part("badge").textContent = card.isBest && !card.isRejected ? "best copy" : "";
   part("verdict").textContent = card.verdict && `${card.isRejected ? "✕" : "✓"} ${card.verdict}`;
   part("toggle").textContent = card.isRejected ? "↺" : "✕";
-  part("toggle").setAttribute("aria-label", `${card.isRejected ? "Bring back" : "Reject"} ${card.name}`);
-  part("zoom").setAttribute("aria-label", `Open ${card.name} large`);
+  part("toggle").title = card.isRejected ? "Bring back" : "Reject";
   showPicture(cell.querySelector("img"), thumbnailOf(card));
 }

@@ -10,23 +10,27 @@ import { say } from "./status.js";
 import { view } from "./view.js";
 
 let underWay = Promise.resolve();
+let asked = 0; // changes that are not answered yet
 let isOver = false;
+const grid = document.getElementById("pictures");
 const listeners = [];
 
 /** `listener` is called after each change that the page shows. */
 export const onChange = (listener) => listeners.push(listener);
 
 function inTurn(work) {
+  asked += 1;
+  grid.setAttribute("aria-busy", "true");
   underWay = underWay.then(async () => {
-    if (isOver) return;
     try {
-      await work();
+      if (!isOver) await work();
     } catch (error) {
       say(error.message, true);
     }
+    asked -= 1;
+    grid.setAttribute("aria-busy", String(asked > 0));
     for (const listener of listeners) listener();
   });
-  return underWay;
 }
 
 function show(answer, after = "") {

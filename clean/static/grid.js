@@ -39,6 +39,7 @@ function measure() {
 
 /** Lay everything out anew: another list, or another width. */
 export function relayOut() {
+  const hasFocus = grid.contains(document.activeElement);
   layout = layOut(list.ids.length, list.bundles, measure());
   for (const row of rows.values()) row.remove();
   rows.clear();
@@ -49,6 +50,7 @@ export function relayOut() {
   grid.setAttribute("aria-colcount", layout.columns);
   position.current = Math.min(Math.max(position.current, 0), Math.max(list.ids.length - 1, 0));
   render();
+  if (hasFocus) focusPicture(position.current); // it was on a cell that is gone
 }
 
 function inSight() {

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from birds.clean.checks import THRESHOLDS, automatic, for_a_person, parse_thresholds, poor_quality
+from birds.clean.checks import THRESHOLDS, automatic, parse_thresholds, poor_quality
 from birds.errors import UsageError
 from birds.images import HASHED_SIDE, Content, decode
 from birds.quality import quality, scores
@@ -15,13 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-ALTERNATING = int("01" * 32, 2)
-
 
 def _file(file_id: int, label: str = "loro", *, sha256: str = "", **content: object) -> PictureFile:
-    """A stored file whose hashes are far from those of every other, unless they are given."""
-    known = {"format": "JPEG", "width": 160, "height": 120, "phash": (2**13 - 1) << (13 * (file_id % 4)),
-             "mirror_phash": ALTERNATING, **content}  # fmt: skip
+    known = {"format": "JPEG", "width": 160, "height": 120, **content}
     sha256 = sha256 or f"{file_id:064x}"
     return PictureFile(
         id=file_id, label=label, name=f"{file_id}.jpg", state=State.STORED, sha256=sha256, picture=file_id, mtime_ns=1,
@@ -38,7 +34,6 @@ def _unreadable(file_id: int, reason: Reason = Reason.UNREADABLE) -> PictureFile
 def test_good_pictures_stay() -> None:
     files = [_file(1), _file(2), _file(3, width=64, height=64)]
     assert automatic(files, set()) == {}
-    assert for_a_person(files) == {}
 
 
 def test_unreadable_small_and_copied_pictures_go() -> None:
@@ -61,21 +56,9 @@ def test_a_copy_of_what_was_stored_anew_is_a_copy() -> None:
     assert automatic([scraped, _file(2, sha256="5" * 64)], set()) == {2: Reason.EXACT_COPY}
 
 
-def test_the_same_picture_under_two_labels_is_for_a_person() -> None:
-    files = [_file(1, "loro", sha256="c" * 64, phash=5), _file(2, "garza", sha256="c" * 64, phash=5)]
+def test_the_same_picture_under_two_labels_does_not_go_by_itself() -> None:
+    files = [_file(1, "loro", sha256="c" * 64), _file(2, "garza", sha256="c" * 64)]
     assert automatic(files, set()) == {}
-    assert for_a_person(files) == {1: Reason.LABEL_CONFLICT, 2: Reason.LABEL_CONFLICT}
-
-
-def test_near_duplicates_are_for_a_person() -> None:
-    files = [_file(1, phash=0), _file(2, phash=0xFF), _file(3, phash=2**64 - 1)]
-    assert for_a_person(files) == {1: Reason.NEAR_DUPLICATE, 2: Reason.NEAR_DUPLICATE}
-
-
-def test_a_conflict_weighs_more_than_a_near_duplicate() -> None:
-    files = [_file(1, phash=0), _file(2, phash=1), _file(3, "garza", phash=3)]
-    assert set(for_a_person(files).values()) == {Reason.LABEL_CONFLICT}
-    assert set(for_a_person(files[::-1]).values()) == {Reason.LABEL_CONFLICT}
 
 
 def test_what_a_person_kept_is_not_touched() -> None:

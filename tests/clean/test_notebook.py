@@ -235,13 +235,32 @@ def test_no_other_origin_can_frame_the_page(browser: Any, page: NotebookPage) ->
             assert browser.execute_script("return location.href").startswith("chrome-error:")
 
 
+def test_a_notebook_opened_again_says_to_run_the_cell_again(browser: Any, page: NotebookPage) -> None:
+    with _notebook(page.output()["text/html"]) as port:
+        browser.get(f"http://localhost:{port}/")
+        _enter_frame(browser)
+        _until(browser, lambda b: b.execute_script(_VISIBLE))
+        browser.get(f"http://localhost:{port}/?again")
+        _enter_frame(browser)
+        assert "run the cell again" in browser.find_element(By.TAG_NAME, "body").text
+
+
+def test_done_ends_the_page(browser: Any, page: NotebookPage) -> None:
+    with _notebook(page.output()["text/html"]) as port:
+        browser.get(f"http://localhost:{port}/")
+        _enter_frame(browser)
+        _until(browser, lambda b: b.execute_script(_VISIBLE))
+        browser.find_element(By.ID, "done").click()
+        _until(browser, lambda _: not _answers(page.port))
+
+
 def test_at_another_host_name_the_output_says_how_to_reach_the_page(browser: Any, page: NotebookPage) -> None:
     with _notebook(page.output()["text/html"]) as port:
         browser.get(f"http://kernel.localhost:{port}/")  # a name that is not looked up (RFC 6761)
         assert browser.find_elements(By.TAG_NAME, "iframe") == []
         text = browser.find_element(By.TAG_NAME, "body").text
         assert "opened at kernel.localhost" in text
-        assert f"ssh -L {page.port}:127.0.0.1:{page.port} " in text
+        assert f"ssh -L {page.port}:127.0.0.1:{page.port} USER@" in text
         browser.get(browser.find_element(By.TAG_NAME, "a").get_attribute("href"))
         _until(browser, lambda b: b.execute_script(_VISIBLE) >= 6)
 

@@ -1,6 +1,5 @@
 """What a person does on the review page: undone and done again, killed, and beside stages that change the same."""
 
-import os
 import tempfile
 import threading
 from collections.abc import Callable

@@ -1,8 +1,11 @@
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from birds import looks
 from birds.clean import clean
 from birds.errors import ProjectError
 from birds.files import Project
@@ -37,13 +40,16 @@ AUTOMATIC = {
 }
 
 
+SHARP_ENOUGH = {"blurred": 0.0}  # the pictures of these tests are soft patches of colour
+
+
 def _rejected(project: Project) -> dict[str, Reason | None]:
     with Record(project) as record:
         return {file.name: file.reason for file in record.files(State.REJECTED)}
 
 
 def test_auto_rejects_exactly_what_is_beyond_doubt(flawed: Project) -> None:
-    result = clean(flawed.root, auto=True)
+    result = clean(flawed.root, auto=True, thresholds=SHARP_ENOUGH)
     assert _rejected(flawed) == AUTOMATIC
     assert result.rejected == {"unreadable": 2, "too_small": 1, "exact_copy": 1}
     assert result.queued == {"near_duplicate": 2, "label_conflict": 2}
@@ -63,12 +69,11 @@ def test_nothing_is_deleted_and_every_rejection_has_its_author(flawed: Project) 
 
 
 def test_without_auto_everything_waits_for_a_person(flawed: Project) -> None:
-    result = clean(flawed.root)
+    result = clean(flawed.root, thresholds=SHARP_ENOUGH)
     assert _rejected(flawed) == {}
     assert result.rejected == {}
-    # the copy of a picture is its near-duplicate too
     assert result.queued == {
-        "unreadable": 2, "too_small": 1, "exact_copy": 1, "near_duplicate": 3, "label_conflict": 2,
+        "unreadable": 2, "too_small": 1, "exact_copy": 1, "near_duplicate": 4, "label_conflict": 2, "odd_aspect": 1,
     }  # fmt: skip
     assert result.accepted == result.checked == 27
 
@@ -122,3 +127,33 @@ def test_without_images_there_is_nothing_to_clean(tmp_path: Path) -> None:
         clean(tmp_path)
     assert "birds scrape" in caught.value.hint
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_threshold_decides_what_is_queued(flawed: Project) -> None:
+    counts = [clean(flawed.root, thresholds={"blurred": limit}).queued.get("blurred", 0) for limit in (0.0, 0.22, 1.0)]
+    assert counts[0] == 0 < counts[1] <= counts[2] == 25
+
+
+def test_every_picture_is_decoded_once_for_all_checks(flawed: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded, decode = [], looks.decode
+    monkeypatch.setattr(looks, "decode", lambda data, **options: decoded.append(data) or decode(data, **options))
+    clean(flawed.root)
+    clean(flawed.root)
+    assert len(decoded) == len(set(decoded)) == 25, "27 files, two of which are copies"
+
+
+def test_what_was_found_is_what_the_page_shows(flawed: Project) -> None:
+    result = clean(flawed.root, thresholds=SHARP_ENOUGH)
+    with Record(flawed) as record:
+        names = {file.id: file.name for file in record.files()}
+        found = [(str(finding.reason), names[finding.file]) for finding in record.review.findings()]
+    assert Counter(reason for reason, _ in found) == result.queued
+    assert {name for reason, name in found if reason == "label_conflict"} == {"002.jpg", "100 conflict.jpg"}
+
+
+def test_without_weights_to_be_had_it_says_what_it_cannot_do_and_goes_on(flawed: Project, notes: Any) -> None:
+    result = clean(flawed.root, weights="no-such-file.safetensors", progress=notes)
+    assert result.checked == 27
+    (said,) = [line for line in notes.lines if "labels" in line]
+    assert "no-such-file" in said
+    assert "suspected_label" not in result.queued

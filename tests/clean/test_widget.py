@@ -158,7 +158,11 @@ def test_images_or_the_folder_above_may_be_given(parrots: Project, monkeypatch: 
         assert project_at(path) == parrots
     monkeypatch.chdir(parrots.root)
     assert project_at("images") == project_at(".") == parrots
-    for wrong in (parrots.images / DOTTED, parrots.root / "nowhere"):
+    monkeypatch.undo()
+    Cleaner(parrots)
+    odd = parrots.root.rename(parrots.root.with_name("images"))
+    assert project_at(odd) == Project(odd), "a project that is called so"
+    for wrong in (odd / "images" / DOTTED, odd / "nowhere"):
         with pytest.raises(ProjectError, match="no folder") as caught:
             display_image_cleaner(wrong)
         assert "PROJECT/images/CLASS" in caught.value.hint

@@ -11,14 +11,14 @@ from itertools import islice
 
 from PIL import Image, ImageDraw, ImageOps
 
-from .errors import ImageError
-from .explore_charts import LIGHT, shortened, text_font
-from .files import Project
-from .images import decode
-from .moves import image_path
-from .progress import SILENT, Progress
-from .reasons import Reason
-from .record import PictureFile
+from ..errors import ImageError
+from ..files import Project
+from ..images import decode
+from ..moves import image_path
+from ..progress import SILENT, Progress
+from ..reasons import Reason
+from ..record import PictureFile
+from .charts import LIGHT, shortened, text_font
 
 SIDE = 240  # pixels of the longer side: sharp on a screen with two pixels a point
 _A_CLASS = 6
@@ -82,7 +82,7 @@ def _small_copy(project: Project, file: PictureFile) -> bytes:
 
 
 def sheet(samples: Mapping[str, Sequence[bytes]]) -> bytes:
-    """All samples side by side, each class's below its name. A JPEG: as a PNG it takes nine times as much."""
+    """All samples side by side, each class's below its name. A JPEG: photographs as a PNG take six times as much."""
     each = max(1, *map(len, samples.values()))
     across = min(len(samples), max(1, _ACROSS // each))
     width, height = each * (_TILE[0] + _GAP) + _GAP, _NAME + _TILE[1] + 2 * _GAP

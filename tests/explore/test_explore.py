@@ -15,11 +15,11 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 import pytest
-from birds import explore_samples
 from birds.errors import ProjectError
 from birds.explore import explore
-from birds.explore_charts import DARK, MOST_BARS, as_png, classes_chart, flags_chart, shortened, sizes_chart, text_font
-from birds.explore_counts import Counts, Flag, overview
+from birds.explore import samples as sampling
+from birds.explore.charts import DARK, MOST_BARS, as_png, classes_chart, flags_chart, shortened, sizes_chart, text_font
+from birds.explore.counts import Counts, Flag, overview
 from birds.files import Project
 from birds.images import Content
 from birds.moves import reject
@@ -78,7 +78,7 @@ def sized(project: Project, make_picture: Callable[..., Image.Image], jpeg: Call
 def without_charts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing them takes a second, and they have tests of their own."""
     monkeypatch.setattr(
-        "birds.explore.charts", lambda seen, theme: dict.fromkeys(("sizes", "classes", "flags"), b"PNG")
+        "birds.explore.stage.charts", lambda seen, theme: dict.fromkeys(("sizes", "classes", "flags"), b"PNG")
     )
 
 
@@ -195,15 +195,15 @@ def test_a_project_without_pictures_says_what_to_do(project: Project) -> None:
     (project.images / "garza").mkdir(parents=True)
     with pytest.raises(ProjectError, match=r"no pictures .*birds scrape"):
         explore(project.root)
-    assert not (project.root / "explore").exists()
+    assert not (project.root / "exploration").exists()
 
 
 def test_it_changes_nothing_but_its_folder(sized: Project) -> None:
     before = {path: path.read_bytes() for path in sized.images.glob("*/*")}
     result = explore(sized.root)
     assert {path: path.read_bytes() for path in sized.images.glob("*/*")} == before
-    assert {path.name for path in sized.root.iterdir()} == {".birds", "images", "explore"}
-    assert {path.name for path in (sized.root / "explore").iterdir()} == result.files.keys()
+    assert {path.name for path in sized.root.iterdir()} == {".birds", "images", "exploration"}
+    assert {path.name for path in (sized.root / "exploration").iterdir()} == result.files.keys()
     assert all(Path(path).stat().st_size for path in result.files.values())
 
 
@@ -241,8 +241,8 @@ def test_only_the_samples_are_decoded(
     explore(project.root)
     decoded = []
     monkeypatch.setattr("birds.reconcile.look_at", lambda data: pytest.fail("decoded again"))
-    real = explore_samples.decode
-    monkeypatch.setattr(explore_samples, "decode", lambda *a, **k: decoded.append(1) or real(*a, **k))
+    real = sampling.decode
+    monkeypatch.setattr(sampling, "decode", lambda *a, **k: decoded.append(1) or real(*a, **k))
     explore(project.root)
     assert len(decoded) == 12
 
@@ -269,9 +269,9 @@ def test_many_classes_share_the_room(project: Project, jpeg: Callable[..., bytes
     for i, label in enumerate(files):
         (project.images / label).mkdir(parents=True)
         (project.images / label / f"{i}.jpg").write_bytes(jpeg(make_picture(i, (64, 64))))
-    samples = explore_samples.draw_samples(project, files, seed=5)
+    samples = sampling.draw_samples(project, files, seed=5)
     assert {len(shown) for shown in samples.shown.values()} == {2}
-    sheet = Image.open(io.BytesIO(explore_samples.sheet(samples.shown)))
+    sheet = Image.open(io.BytesIO(sampling.sheet(samples.shown)))
     assert (sheet.width, sheet.height) < (2200, 2800)
 
 

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .reasons import Reason
-from .record import PictureFile
-from .record_review import Finding
+from ..reasons import Reason
+from ..record import PictureFile
+from ..record_review import Finding
 
 if TYPE_CHECKING:
     import numpy as np

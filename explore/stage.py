@@ -1,4 +1,4 @@
-"""`birds explore`: a project in pictures and numbers, in the folder ``explore/`` and on one page of it.
+"""`birds explore`: a project in pictures and numbers, in the folder ``exploration/`` and on one page of it.
 
 No picture is changed or moved. It works right after `birds scrape`, on folders of pictures put into images/ by
 hand, beside the review page, and while another command is at work.
@@ -11,18 +11,20 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from .errors import ProjectError
-from .explore_charts import DARK, LIGHT, charts
-from .explore_counts import Counts, Spread, overview
-from .explore_page import page
-from .explore_samples import draw_samples, sheet
-from .files import Project, write_bytes
-from .progress import SILENT, Progress
-from .reconcile import inspect_stored, reconcile
-from .record import PictureFile, Record, State
+from ..errors import ProjectError
+from ..files import Project, write_bytes
+from ..progress import SILENT, Progress
+from ..reconcile import inspect_stored, reconcile
+from ..record import PictureFile, Record, State
+from .charts import DARK, LIGHT, charts
+from .counts import Counts, Spread, overview
+from .page import page
+from .samples import draw_samples, sheet
 
 SEED = 5
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")  # https://owasp.org/www-community/attacks/CSV_Injection
+
+FOLDER = "exploration"
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class ExploreResult:
 def explore(
     project: Path, *, seed: int = SEED, accept_missing: bool = False, progress: Progress = SILENT
 ) -> ExploreResult:
-    """Count, measure, draw, and write ``explore/``.
+    """Count, measure, draw, and write ``exploration/``.
 
     Parameters
     ----------
@@ -99,8 +101,8 @@ def explore(
     contents = {f"{name}.png": picture for name, picture in light.items()}
     contents |= {"samples.jpg": sheet(samples.shown), "classes.csv": _table(seen.classes), "index.html": text.encode()}
     for name, content in contents.items():
-        write_bytes(place.root / "explore" / name, content)
-    files = {name: str(place.root / "explore" / name) for name in contents}
+        write_bytes(place.root / FOLDER / name, content)
+    files = {name: str(place.root / FOLDER / name) for name in contents}
     total = seen.total
     return ExploreResult(
         pictures=total.pictures,

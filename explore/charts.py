@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from .explore_counts import Counts, Flag, Overview
-from .images import MIN_SIDE
-from .reasons import Reason
+from ..images import MIN_SIDE
+from ..reasons import Reason
+from .counts import Counts, Flag, Overview
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,7 +71,7 @@ def sizes_chart(sizes: "np.ndarray", theme: Theme = LIGHT) -> "Figure":
         low, high = _around(sizes)
         left.plot([low, high], [low, high], color=theme.ink, linestyle=":", alpha=0.6, zorder=0, label="square")
         left.scatter(
-            distinct[:, 0], distinct[:, 1], s=10 * np.sqrt(times), color=theme.kept, alpha=0.45, linewidths=0,
+            distinct[:, 0], distinct[:, 1], s=10 * np.sqrt(times), color=theme.kept, alpha=0.6, linewidths=0,
             label="pictures; larger dots: several of one size",
         )  # fmt: skip
         _pixels(left, "x", low, high)

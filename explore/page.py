@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import astuple
 from typing import TYPE_CHECKING
 
-from .explore_counts import Counts, Overview, Spread
-from .explore_samples import Samples
+from .counts import Counts, Overview, Spread
+from .samples import Samples
 
 if TYPE_CHECKING:
     from fastcore.xml import FT
@@ -95,7 +95,7 @@ def page(
     Parameters
     ----------
     project : the project's name.
-    light, dark : PNGs by the name of the chart, see `explore_charts.charts`.
+    light, dark : PNGs by the name of the chart, see `charts.charts`.
     """
     from fastcore.xml import NotStr
     from fasthtml.components import H1, H2, A, Body, Code, Head, Html, Main, Meta, Nav, P, Section, Style, Title, to_xml
