@@ -2,7 +2,8 @@
 
 Hashes say which part of one shows about what the other shows. From there the edges of that part are moved until the
 detail fits best (Gauss-Newton steps, after Baker and Matthews 2004, "Lucas-Kanade 20 years on"), and the similarity is
-the correlation of the detail. A silhouette before the sky resembles every other in its shades; in detail it does not.
+the correlation of the detail, whichever fifth of the picture is left out: a silhouette before the sky resembles every
+other in its shades, and one agency's caption is on all its photographs.
 """
 
 import os
@@ -17,7 +18,7 @@ SIDE = 20  # pixels to which parts are sampled; at 32 copies and other photograp
 _STEPS = 5
 _MOST_SHIFT = 0.08  # of the picture, by which an edge may move in all
 _STEP_SHIFT = 0.05  # of the part, in one step
-_STRIPS = 5
+_STRIPS = 5  # a direction; none of them may make the likeness alone
 _NOISE = 1.0  # grey levels of detail that say nothing
 _HOPELESS, _SURE = 0.3, 0.98  # correlations from which no step changes the verdict
 _ROWS = 256  # pairs at once: 2 MB of what is worked on, which stays in the processor's cache

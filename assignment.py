@@ -13,6 +13,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from .files import link_or_copy
+
 PARTS = ("train", "val", "test")
 _STAYS_FIRST = ("test", "val", "train")  # where assigned pictures turn out to belong together: a test set is to last
 
@@ -97,19 +99,20 @@ def _by_split_folders(
     seed: int,
     folder: Path,
 ) -> dict[int, str]:
-    """Let split-folders move files of these names, which it never opens and which may therefore be empty."""
+    """Let split-folders move files of these names: empty ones, since it never opens them."""
     import splitfolders
 
     if not of_class:
         return {}
-    source, output = folder / "images", folder / "parts"
+    source, output, empty = folder / "images", folder / "parts", folder / "empty"
+    empty.touch()
     bundle_of: dict[tuple[str, str], int] = {}
     picture_of: dict[tuple[str, str], int] = {}
     for label, of in of_class.items():
         (source / label).mkdir(parents=True)
         for number, bundle in enumerate(of):
             for picture in bundle:
-                (source / label / names[picture][1]).touch()
+                link_or_copy(empty, source / label / names[picture][1])  # a ninth of the time of a new file
                 bundle_of[names[picture]] = number
                 picture_of[names[picture]] = picture
 

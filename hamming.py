@@ -157,7 +157,8 @@ def _near(
                 first, second = block[i], buckets.order[j]
                 if is_self:
                     first, second = np.minimum(first, second), np.maximum(first, second)
-                return first * m + second
+                both: np.ndarray = first * m + second
+                return both
 
             found += pool.map(search, range(0, n, _ROWS))
     first, second = np.divmod(np.unique(np.concatenate(found)), max(m, 1))  # a pair may be near in several bands
@@ -220,5 +221,4 @@ def _pieces(counts: "np.ndarray") -> list[slice]:
     if not len(total) or total[-1] <= _MOST:
         return [slice(None)]
     cuts = np.unique(np.searchsorted(total, np.arange(0, total[-1], _MOST), side="right"))
-    cuts[0] = 0
     return [slice(a, b) for a, b in itertools.pairwise([*cuts, len(counts)])]

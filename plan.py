@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from .assignment import PARTS, add, bundles, pictures_needed, split_anew
 from .errors import ProjectError
 from .files import Project
-from .grouping import group
+from .grouping import Grouping, group
 from .reasons import Reason
 from .record import PictureFile, Record, State
 
@@ -72,9 +72,7 @@ def plan_grouped(
     gone = [file for file in record.files(State.REJECTED, State.MISSING) if file.id in known]
     grouping = group(project, record, [*files.values(), *gone], group_by)
     left_out = {file.id: file.content.unreadable for file in files.values() if file.content.unreadable}
-    for a, b in grouping.near_duplicates:
-        if a.label != b.label and a.id in files and b.id in files:
-            left_out[a.id] = left_out[b.id] = Reason.LABEL_CONFLICT
+    left_out |= dict.fromkeys(_under_two_labels(files, grouping), Reason.LABEL_CONFLICT)
     accepted = {file.id: file for file in files.values() if file.id not in left_out}
     ties = grouping.ties()
     if known:
@@ -85,6 +83,29 @@ def plan_grouped(
         names = {file.id: (file.label, file.name) for file in accepted.values()}
         parts = split_anew(names, ties, ratio, seed, project.staging("names"))
     return Plan(files, parts, left_out, ties, grouping.counts())
+
+
+def large_bundles(plan: Plan, ratio: Sequence[int]) -> list[str]:
+    """A line for each label of which more pictures belong together than its smallest part should have."""
+    totals = Counter(file.label for file in plan.of(*PARTS))
+    counts = (Counter(plan.files[id_].label for id_ in bundle) for bundle in plan.bundles() if len(bundle) > 1)
+    return [
+        f"{n} of the {totals[label]} pictures of {label!r} belong together, so its parts cannot have their shares."
+        for of_label in counts
+        for label, n in of_label.items()
+        if n > max(2.0, min(ratio) / 100 * totals[label])
+    ]
+
+
+def _under_two_labels(files: Mapping[int, PictureFile], grouping: Grouping) -> list[int]:
+    """Those of `files` whose picture, or nearly the same one, stands under another label too."""
+    pictures = {
+        file.picture
+        for pair in grouping.near_duplicates
+        if pair[0].label != pair[1].label and all(one.id in files for one in pair)
+        for file in pair
+    }
+    return [file.id for file in files.values() if file.picture in pictures]
 
 
 def refuse_empty_parts(plan: Plan, ratio: Sequence[int]) -> None:

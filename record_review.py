@@ -115,10 +115,11 @@ class ReviewTables:
 
     # -- what is shown
 
-    def shown(self, ids: Iterable[int] | None = None) -> list[Shown]:
-        """All stored and rejected files, or those of them that have one of `ids`; in no order."""
+    def shown(self, ids: Iterable[int] | None = None, *, label: str = "") -> list[Shown]:
+        """All stored and rejected files, those of `label`, or those that have one of `ids`; in no order."""
         if ids is None:
-            return [Shown._make(row) for row in self._db.execute(_SELECT_SHOWN)]
+            where, values = ("AND f.label = ?", (label,)) if label else ("", ())
+            return [Shown._make(row) for row in self._db.execute(f"{_SELECT_SHOWN} {where}", values)]
         wanted, found = list(ids), []
         for start in range(0, len(wanted), _AT_A_TIME):
             some = wanted[start : start + _AT_A_TIME]

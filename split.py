@@ -17,7 +17,7 @@ from .errors import ProjectError
 from .files import Project
 from .folds import folds
 from .moves import image_path
-from .plan import Plan, plan_grouped, plan_plain, refuse_empty_parts
+from .plan import Plan, large_bundles, plan_grouped, plan_plain, refuse_empty_parts
 from .progress import SILENT, Progress
 from .reconcile import inspect_stored, reconcile
 from .record import PictureFile, Record
@@ -86,7 +86,8 @@ def split(
     """
     place = Project(Path(project))
     current = {} if fresh else current_split(place)
-    settings = settings_of(current, {"ratio": ratio, "seed": seed, "plain": plain, "group_by": group_by})
+    given = {"ratio": ratio, "seed": seed, "plain": plain, "group_by": group_by}
+    settings = settings_of(current, given)
     k = number_of_folds(current, kfold)
     if not place.images.is_dir():
         raise ProjectError(
@@ -98,7 +99,14 @@ def split(
         reconcile(place, record, accept_missing=accept_missing)
         stored = inspect_stored(place, record, progress)
         known = {} if fresh or settings.plain else record.split_parts() or _parts_on_disk(place, stored)
+        if known and not current and any(value is not None for value in given.values()):
+            raise ProjectError(
+                "Pictures have parts of an earlier split, but dataset/split.json, which says how it was made, is gone.",
+                "`birds split` without settings makes it again; with --fresh it splits anew, and takes them.",
+            )
         plan = _plan(place, record, stored, known, settings)
+        for line in large_bundles(plan, parse_ratio(settings.ratio)):
+            progress.note(line)
         outside_test = {file.id: file.label for file in plan.of("train", "val")}
         fold_of = folds(outside_test, plan.ties, k, settings.seed) if k else {}
         state = {

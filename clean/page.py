@@ -6,28 +6,12 @@ No script, style or address from elsewhere, and none inline: the content securit
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from .dialogs import button, help_dialog, mover, viewer
 from .queues import QUEUES, STATES
 
 if TYPE_CHECKING:
     from fastcore.xml import FT
 
-KEYS = (
-    (("←", "→", "↑", "↓"), "move among the pictures; j and k too, Home, End and the page keys"),
-    (("x",), "reject the picture, or bring it back"),
-    (("v",), "keep it: a person looked, and it is right"),
-    (("1", "–", "9"), "move it to the class of that number"),
-    (("m",), "move it to a class by typing its name"),
-    (("u",), "undo, also what was done before a restart"),
-    (("U", "or", "y"), "do it again"),
-    (("Space",), "select; with Shift and an arrow, a range"),
-    (("Ctrl", "A"), "select all; x, v, m and digits then act on the selection"),
-    (("Esc",), "select none, close what is open"),
-    (("Enter",), "open the picture large"),
-    (("[", "]"), "previous class, next class"),
-    (("b",), "of duplicates, keep the proposed copy and reject the others"),
-    (("n",), "these are not duplicates"),
-    (("?",), "show this list"),
-)
 TITLES = {
     "all": "All pictures",
     "suspected": "Suspected labels",
@@ -41,7 +25,7 @@ HINTS = {
     "all": "x rejects, v keeps. Nothing is deleted: rejected pictures rest in .birds/rejected.",
     "suspected": "A classifier takes these for another class, the least fitting first. The test part is never here.",
     "duplicates": "The same picture, side by side. b keeps the proposed copy, n says that they are not duplicates.",
-    "conflicts": "The same picture in two classes: reject it where it is wrong, or say with n that they differ.",
+    "conflicts": "The same picture in two classes. b: only the one with the focus is right; n: they are different.",
     "quality": "Dark, blurred, blank, small, oddly shaped or perhaps no photograph; the worst first.",
     "test": "In random order, without predictions or scores, so that nobody tidies the test to suit the model.",
     "rejected": "What was rejected, by whom and why. x or v brings a picture back.",
@@ -56,7 +40,7 @@ EMPTY = {
     "rejected": "Nothing is rejected.",
 }
 _SORTS = (
-    ("", "queue's order"),
+    ("", "queue order"),
     ("name", "name"),
     ("-added", "newest first"),
     ("size", "smallest first"),
@@ -88,7 +72,7 @@ def shell(session: str | None = None) -> str:
         Script(src="/static/main.js", type="module"),
     )
     main = Main(_heading(), _pictures(), id="main")
-    body = Body(_header(), _sidebar(), main, _footer(), _viewer(), _mover(), _help(), _card())
+    body = Body(_header(), _sidebar(), main, _footer(), viewer(), mover(), help_dialog(), _card())
     return str(to_xml(Html(head, body, lang="en")))
 
 
@@ -99,7 +83,7 @@ def _header() -> "FT":
         A("Skip to the pictures", href="#pictures", id="skip", cls="skip"),
         Div(Img(src="/static/bird.svg", alt="", width=28, height=28), Strong("birds"), Span("clean"), cls="brand"),
         P(Span("", id="reviewed"), Progress(value=0, max=1, id="progress", aria_labelledby="reviewed"), cls="progress"),
-        Div(_button("Keys", "help-open", "?", popup=True), _button("Done", "done", cls="primary"), cls="actions"),
+        Div(button("Keys", "help-open", "?", popup=True), button("Done", "done", cls="primary"), cls="actions"),
         cls="top",
     )
 
@@ -140,8 +124,8 @@ def _heading() -> "FT":
         Div(P("", id="queue-name", cls="eyebrow"), H1("", id="title"), P("", id="names", cls="names"), cls="title"),
         Div(
             Span("", id="shown", cls="shown"),
-            _button("‹", "class-previous", label="Previous class", cls="step"),
-            _button("›", "class-next", label="Next class", cls="step"),
+            button("‹", "class-previous", label="Previous class", cls="step"),
+            button("›", "class-next", label="Next class", cls="step"),
             cls="steps",
         ),
         P("", id="hint", cls="hint"),
@@ -161,9 +145,7 @@ def _pictures() -> "FT":
 
     return Div(
         Div(id="pictures", role="grid", aria_multiselectable="true", aria_labelledby="queue-name title", hidden=True),
-        Div(
-            P("", id="empty-text"), _button("Show all", "show-all"), id="empty", cls="empty", tabindex="-1", hidden=True
-        ),
+        Div(P("", id="empty-text"), button("Show all", "show-all"), id="empty", tabindex="-1", hidden=True),
         id="table",
         cls="table",
     )
@@ -207,100 +189,18 @@ def _footer() -> "FT":
         P("", id="said", role="status", aria_live="polite"),
         Div(
             Span("", id="chosen"),
-            _button("Keep the best", "do-best", "b"),
-            _button("Not duplicates", "do-different", "n"),
-            _button("Reject", "do-toggle", "x"),
-            _button("Keep", "do-keep", "v"),
-            _button("Move", "do-move", "m", popup=True),
-            _button("Select none", "do-clear", "Esc"),
+            button("Keep the best", "do-best", "b"),
+            button("Not duplicates", "do-different", "n"),
+            button("Reject", "do-toggle", "x"),
+            button("Keep", "do-keep", "v"),
+            button("Move", "do-move", "m", popup=True),
+            button("Select none", "do-clear", "Esc"),
             id="bulk",
             role="group",
             aria_label="What to do with the selected pictures",
             cls="actions",
             hidden=True,
         ),
-        Div(_button("Undo", "undo", "u"), _button("Redo", "redo", "U"), cls="actions"),
+        Div(button("Undo", "undo", "u"), button("Redo", "redo", "U"), cls="actions"),
         cls="bottom",
     )
-
-
-def _viewer() -> "FT":
-    from fasthtml.components import Dialog, Div, Img, P
-
-    return Dialog(
-        Div(Img(alt="", id="viewer-picture", hidden=True), cls="stage"),
-        Div(
-            Div(P("", id="viewer-name"), P("", id="viewer-facts"), cls="about"),
-            Div(
-                _button("‹", "viewer-previous", label="Previous picture"),
-                _button("›", "viewer-next", label="Next picture"),
-                _button("Reject", "viewer-toggle", "x"),
-                _button("Keep", "viewer-keep", "v"),
-                _button("Move", "viewer-move", "m", popup=True),
-                _button("Close", "viewer-close", "Esc"),
-                cls="actions",
-            ),
-            cls="caption",
-        ),
-        id="viewer",
-        aria_labelledby="viewer-name",
-    )
-
-
-def _mover() -> "FT":
-    from fasthtml.components import H2, Dialog, Form, Input, Ul
-
-    return Dialog(
-        Form(
-            H2("Move to which class?", id="mover-title"),
-            Input(
-                type="text",
-                id="mover-text",
-                role="combobox",
-                aria_labelledby="mover-title",
-                aria_expanded="true",
-                aria_controls="mover-list",
-                aria_autocomplete="list",
-                autocomplete="off",
-                spellcheck="false",
-            ),
-            Ul(id="mover-list", role="listbox", aria_labelledby="mover-title"),
-            _button("Cancel", "mover-close", "Esc"),
-            id="mover-form",
-        ),
-        id="mover",
-        aria_labelledby="mover-title",
-    )
-
-
-def _help() -> "FT":
-    from fasthtml.components import H2, Dd, Dialog, Div, Dl, Dt, P
-
-    rows = [Div(Dt(*map(_key, keys)), Dd(what)) for keys, what in KEYS]
-    return Dialog(
-        H2("Keys", id="help-title"),
-        P("They work while a picture has the focus."),
-        Dl(*rows),
-        _button("Close", "help-close"),
-        id="help",
-        aria_labelledby="help-title",
-    )
-
-
-def _button(
-    text: str, name: str, key: str = "", *, label: str = "", popup: bool = False, cls: str | None = None
-) -> "FT":
-    from fasthtml.components import Button, Span
-
-    optional = {
-        **({"aria_label": label} if label else {}),
-        **({"aria_haspopup": "dialog"} if popup else {}),
-        **({"cls": cls} if cls else {}),
-    }
-    return Button(Span(text, cls="text"), *([" ", _key(key)] if key else []), type="button", id=name, **optional)
-
-
-def _key(name: str) -> "FT":
-    from fasthtml.components import Kbd, Span
-
-    return Span(name) if name in ("–", "or") else Kbd(name)

@@ -25,6 +25,7 @@ QUEUES = ("all", "suspected", "duplicates", "conflicts", "quality", "test", "rej
 STATES = ("kept", "rejected", "reviewed", "unreviewed")
 _BUNDLED = {"duplicates": (Reason.NEAR_DUPLICATE, Reason.EXACT_COPY), "conflicts": (Reason.LABEL_CONFLICT,)}
 ELSEWHERE = {Reason.SUSPECTED_LABEL, *(reason for reasons in _BUNDLED.values() for reason in reasons)}
+_DIGITS = re.compile("[0-9]+")
 
 
 @dataclass(frozen=True)
@@ -57,10 +58,11 @@ class Listing:
 
 
 class Stock:
-    """All stored and rejected files of a record as they were when this was made."""
+    """All stored and rejected files of a record, or those that `view` is about, as they were when this was made."""
 
-    def __init__(self, record: Record) -> None:
-        self._files = {row.id: row for row in record.review.shown()}
+    def __init__(self, record: Record, view: View | None = None) -> None:
+        label = view.label if view and view.queue not in _BUNDLED else ""  # bundles are whole, of other classes too
+        self._files = {row.id: row for row in record.review.shown(label=label)}
         self._findings = [one for one in record.review.findings() if one.file in self._files and self._is_open(one)]
 
     def _is_open(self, finding: Finding) -> bool:
@@ -185,7 +187,6 @@ class Stock:
             "sources": sorted({file.source for file in self._files.values()}),
             "reasons": sorted({finding.reason for finding in self._findings}),
             "checks": sorted({check for scores in some for check in json.loads(scores)}),
-            "has_guesses": any(file.predicted for file in self._files.values()),
         }
 
     def _count(self, queue: str) -> int:
@@ -217,6 +218,6 @@ def _shuffled(file: Shown) -> bytes:
     return sha256(f"birds {file.sha256} {file.id}".encode()).digest()
 
 
-def _counting(name: str) -> list[tuple[int, str]]:
+def _counting(name: str) -> str:
     """Sort key under which ``loro2`` comes before ``loro10``."""
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
+    return _DIGITS.sub(lambda digits: digits[0].zfill(12), name)

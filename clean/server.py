@@ -149,9 +149,9 @@ def _add_lists(app: "FastHTML", project: Project) -> None:
             return JSONResponse({**Stock(record).overview(), **_log(record)})
 
     def listing(request: Request) -> JSONResponse:
-        asked = {name: request.query_params[name] for name in _WISHES if name in request.query_params}
+        view = View(**{name: request.query_params[name] for name in _WISHES if name in request.query_params})
         with Record(project) as record:
-            return _answer(lambda: vars(Stock(record).listing(View(**asked))))
+            return _answer(lambda: vars(Stock(record, view).listing(view)))
 
     def some_cards(request: Request) -> JSONResponse:
         ids = [_number(one) for one in request.query_params.get("ids", "").split(",")]

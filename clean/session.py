@@ -6,7 +6,7 @@ Then the disk follows; a kill in between is settled by the next action or the ne
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ..errors import ProjectError, UsageError
@@ -119,13 +119,10 @@ class Session:
     @contextmanager
     def _changing(self) -> Iterator[Record]:
         with self._lock, Record(self._project) as record:
-            if record.moves():  # left by a kill, or by a disk that refused
-                with suppress(ProjectError):
-                    self._follow(record)
             yield record
 
     def _follow(self, record: Record) -> None:
-        """Let the disk follow. In a transaction: of two processes that move one file, one waits for the other."""
+        """Let the disk follow, also where a kill stopped it. One process at a time: two may move the same file."""
         try:
             with record.transaction():
                 settle_moves(self._project, record)

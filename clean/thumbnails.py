@@ -5,6 +5,7 @@ Thumbnails are made once and kept under ``.birds/cache/thumbnails`` by the SHA-2
 
 import io
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 from PIL import Image
@@ -28,7 +29,8 @@ def thumbnail(project: Project, file: PictureFile) -> bytes:
         return cached.read_bytes()
     data = _read(project, file)
     small = _scaled_down(data, SIDE)
-    write_bytes(_cached(project, sha256(data)), small)  # not file.sha256: the file may have been edited since
+    with suppress(OSError):  # a full disk keeps none
+        write_bytes(_cached(project, sha256(data)), small)  # not file.sha256: the file may have been edited since
     return small
 
 

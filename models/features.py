@@ -71,7 +71,8 @@ def features(
     """
     if view not in VIEWS:
         raise ValueError(f"view is one of {VIEWS}, not {view!r}")
-    size = size or architectures.evaluation_size(arch, architectures.find(arch).size)
+    known = architectures.find(arch)
+    size = size or architectures.evaluation_size(arch, known.size)
     body, length = make_body(arch)
     load_pretrained(body, arch, weights)
     body.eval()

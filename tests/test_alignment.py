@@ -86,9 +86,23 @@ def test_two_silhouettes_before_a_sky_are_told_apart_by_their_detail() -> None:
     assert _similarity(one, other) < shades - 0.1
 
 
+def test_one_caption_on_two_pictures_does_not_make_them_alike(make_picture: Make) -> None:
+    def captioned(seed: int) -> Image.Image:
+        pale = Image.new("RGB", (300, 240), (200, 200, 200))
+        picture = Image.blend(make_picture(seed, pale.size), pale, 0.7)  # the caption is nearly all the detail there is
+        ImageDraw.Draw(picture).rectangle((0, 205, 300, 240), fill=(0, 0, 0))
+        ImageDraw.Draw(picture).text((20, 210), "birdstock.com", fill=(255, 255, 255), font_size=24)
+        return picture
+
+    assert _similarity(captioned(1), captioned(1)) > 0.99
+    assert _similarity(captioned(1), captioned(2)) < 0.6
+
+
 def test_pictures_without_detail_are_alike_but_not_like_one_with_detail(make_picture: Make) -> None:
     blank = Image.new("L", (300, 240), 128)
+    faint = Image.fromarray(128 + np.random.default_rng(0).integers(0, 2, (32, 32), np.uint8))
     assert _similarity(blank, Image.new("L", (300, 240), 100)) > 0.99
+    assert _similarity(blank, faint) > 0.85
     assert _similarity(blank, _photograph(make_picture, 5)) < 0.5
 
 

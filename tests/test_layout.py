@@ -14,7 +14,7 @@ PACKAGES = ("scrape", "clean", "explore", "train", "models", "demo")
 STAGES = {"scrape", "clean", "explore", "split", "train"}
 LEAVES = {
     "record", "reconcile", "species", "duplicates", "images", "net", "web", "files", "config", "console", "progress",
-    "errors", "reasons", "lazy", "addresses", "fingerprints", "looks", "moves", "quality",
+    "errors", "reasons", "lazy", "addresses", "alignment", "fingerprints", "hamming", "looks", "moves", "quality",
     "assignment", "capture", "folds", "foreign", "grouping", "leaks", "plan", "split_report", "split_settings",
     "record_looks", "record_review", "record_tables", "robots", "web_guard", "wire",
 }  # fmt: skip

@@ -81,10 +81,19 @@ function decideBundle(action, goOn) {
   else say("That is for the queues of duplicates.");
 }
 
+/** Of a picture under two labels this one is right: reject the bundle's others. */
+function keepOnlyThis(goOn) {
+  const id = list.ids[position.current];
+  const bundle = wholeBundles([id], layout.bundleOf);
+  selectNone();
+  goOn(list.indexOf.get(bundle[bundle.length - 1]) + 1);
+  act(bundle.filter((other) => other !== id), () => "reject");
+}
+
 export const turnOverChosen = (goOn) => decide(turnOver, { goOn });
 export const keep = (goOn) => decide(() => "keep", { goOn });
 export const move = (label, goOn) => decide(() => "move", { label, goOn });
-export const keepBest = (goOn) => decideBundle("best", goOn);
+export const keepBest = (goOn) => (view.queue === "conflicts" ? keepOnlyThis(goOn) : decideBundle("best", goOn));
 export const tellApart = (goOn) => decideBundle("different", goOn);
 export const turnOverOne = (id) => act([id], turnOver);
 

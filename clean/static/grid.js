@@ -7,6 +7,7 @@ import { layOut } from "./layout.js";
 import { cardOf, fetchCards, list, thumbnailOf } from "./pictures.js";
 import { selected } from "./selection.js";
 import { say } from "./status.js";
+import { view } from "./view.js";
 
 const table = document.getElementById("table"); // what scrolls
 const grid = document.getElementById("pictures");
@@ -45,6 +46,7 @@ export function relayOut() {
   rows.clear();
   grid.hidden = list.ids.length === 0;
   grid.classList.toggle("bundles", list.bundles.length > 0);
+  grid.classList.toggle("duplicates", view.queue === "duplicates"); // where one copy is proposed to keep
   grid.style.height = `${layout.rowCount * size.row}px`;
   grid.setAttribute("aria-rowcount", layout.rowCount);
   grid.setAttribute("aria-colcount", layout.columns);

@@ -63,7 +63,7 @@ function showSelection() {
   byId("chosen").textContent = n ? `${n} selected` : "";
   for (const id of ["do-toggle", "do-keep", "do-move", "do-clear"]) byId(id).hidden = n === 0;
   for (const id of ["do-best", "do-different"]) byId(id).hidden = !isBundled;
-  document.body.classList.toggle("selecting", n > 0);
+  byId("do-best").querySelector(".text").textContent = view.queue === "conflicts" ? "Only this is right" : "Keep the best";
 }
 
 // -- commands
@@ -218,15 +218,16 @@ byId("skip").addEventListener("click", (event) => {
 
 // -- the beginning
 
-const counted = loadOverview();
 try {
   if (isFresh) {
-    await counted;
+    await loadOverview();
     changeView({ label: overview.classes[0]?.label || "" });
+    await load(true);
+  } else {
+    await load(true); // pictures first
+    await loadOverview();
+    showEmpty();
   }
-  await load(true);
-  await counted;
-  showEmpty();
 } catch (error) {
   say(error.message, true);
 }

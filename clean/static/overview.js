@@ -38,6 +38,7 @@ export function showUndo({ undo, redo }) {
 }
 
 function showProgress() {
+  if (!overview.classes.length) return;
   const sum = (name) => overview.classes.reduce((total, one) => total + one[name], 0);
   const [reviewed, all] = [sum("reviewed"), sum("reviewed") + sum("waiting")];
   byId("reviewed").textContent = `${reviewed} of ${all} reviewed, ${all ? Math.floor((100 * reviewed) / all) : 0} %`;

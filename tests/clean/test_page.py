@@ -380,6 +380,19 @@ def test_duplicates_stand_side_by_side_and_are_settled_with_one_key(screen: Scre
     assert screen.states == "....."
 
 
+def test_of_a_picture_under_two_labels_the_one_with_the_focus_is_kept(screen: Screen, parrots: Project) -> None:
+    _plant(parrots)
+    screen.open("conflicts")
+    assert screen.names == ["000.jpg", "005.jpg"]
+    assert not any(one.is_displayed() for one in screen.all(".badge"))
+    screen.script("document.getElementById('skip').click()")
+    screen.press(Keys.ARROW_RIGHT, "b")
+    assert screen.shows("x.")
+    assert _file(parrots, "milano negro/005.jpg").state is State.STORED
+    screen.open("conflicts")
+    assert screen.all(".card") == []
+
+
 def test_enter_opens_a_picture_large_and_keys_work_there(screen: Screen) -> None:
     screen.press(Keys.ENTER)
     screen.until(lambda: screen.one("#viewer").is_displayed())
@@ -526,12 +539,14 @@ def test_done_says_so_and_the_ended_page_changes_nothing(chromium: Any, parrots:
 
 @pytest.mark.parametrize("width", [320, 390])
 def test_a_phone_scrolls_one_way_only_and_a_tap_selects(screen: Screen, width: int) -> None:
+    screen.press(Keys.END)
     emulate = screen.driver.execute_cdp_cmd
     emulate(
         "Emulation.setDeviceMetricsOverride", {"width": width, "height": 740, "deviceScaleFactor": 2, "mobile": True}
     )
     try:
         screen.until(lambda: screen.one("#pictures").get_attribute("aria-colcount") == "2")
+        assert screen.focused == 3
         assert screen.script("return document.scrollingElement.scrollWidth") <= width
         assert screen.script("return document.getElementById('table').scrollWidth") <= width
         screen.all(".card .frame")[1].click()

@@ -63,7 +63,8 @@ def _split(project: Project, *test: int) -> None:
 
 def _listing(project: Project, queue: str = "all", **wishes: str) -> Listing:
     with Record(project) as record:
-        return Stock(record).listing(View(queue, **wishes))
+        view = View(queue, **wishes)
+        return Stock(record, view).listing(view)
 
 
 def _ids(project: Project, queue: str = "all", **wishes: str) -> list[int]:

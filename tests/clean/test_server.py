@@ -265,6 +265,12 @@ def test_thumbnails_are_small_jpegs_that_are_made_once(page, parrots: Project, m
     assert len(made) == 1
 
 
+def test_a_disk_that_takes_no_thumbnail_still_shows_pictures(page, parrots: Project) -> None:
+    parrots.cache.parent.mkdir(exist_ok=True)
+    parrots.cache.write_bytes(b"in the way")
+    assert page.get(f"/thumbnail/{_file(parrots).id}").body.startswith(b"\xff\xd8")
+
+
 def test_strangers_bytes_reach_no_browser(project: Project, make_picture, visitor) -> None:
     path = project.images / "loro" / "1.png"
     path.parent.mkdir(parents=True)
