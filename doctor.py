@@ -12,7 +12,7 @@ from .scrape.browser import BROWSER_HINT, find_browser
 
 _PACKAGES = (
     "torch", "torchvision", "fastai", "selenium", "jmd_imagescraper", "split-folders", "requests", "typer", "pillow",
-    "imagehash", "python-fasthtml", "matplotlib",
+    "python-fasthtml", "matplotlib", "scikit-learn", "cleanlab", "ipywidgets",
 )  # fmt: skip
 _WEIGHTS_HOST = "https://download.pytorch.org/models/"
 _TIMEOUT_S = 5.0

@@ -71,12 +71,23 @@ def free_name(project: Project, record: Record, label: str, name: str) -> str:
 
 
 def settle_moves(project: Project, record: Record) -> None:
-    """Carry out on disk what `Record.begin_move` said. May be called beside another process that does the same."""
+    """Carry out on disk what `Record.begin_move` said.
+
+    Call it in a transaction: of two processes that move one file, one waits for the other. A move that the disk refuses
+    raises its OSError once the others are done.
+    """
+    refused = None
     for file_id, lies_at in record.moves():
         file = record.file(file_id)
-        if file is not None:
-            move(project.root / lies_at, current_path(project, file))
-        record.end_move(file_id)
+        try:
+            if file is not None:
+                move(project.root / lies_at, current_path(project, file))
+        except OSError as error:
+            refused = error
+        else:
+            record.end_move(file_id)
+    if refused:
+        raise refused
 
 
 def move(source: Path, target: Path) -> None:

@@ -151,8 +151,7 @@ def _link(paths: list[Path], folder: Path) -> Path:
 
 def inspect_project(project: Path) -> Row:
     """What a child process does and says: the files of `project` into its record, decoded, hashed and measured."""
-    import imagehash  # noqa: F401 - imports count for none of the contenders
-    import scipy.fftpack  # noqa: F401
+    import numpy as np  # noqa: F401 - imports count for none of the contenders
     from birds.files import Project
     from birds.reconcile import inspect_stored, reconcile
     from birds.record import Record
@@ -170,8 +169,7 @@ def inspect_project(project: Path) -> Row:
 
 def clean_project(project: Path) -> Row:
     """What a child process does and says: the whole stage, without rejecting anything."""
-    import imagehash  # noqa: F401
-    import scipy.fftpack  # noqa: F401
+    import numpy as np  # noqa: F401
     from birds.clean.stage import clean
 
     started = time.perf_counter()

@@ -22,9 +22,8 @@ Call = Callable[[], object]
 
 def birds(urls: Path, folder: Path, allow_host: str) -> Call:
     """The stage as a user calls it: every check, robots.txt, limits a host, provenance."""
-    import imagehash  # noqa: F401 - what the stage imports when it needs it counts for none of the others either
+    import numpy as np  # noqa: F401 - what the stage imports when it needs it counts for none of the others either
     import requests  # noqa: F401
-    import scipy.fftpack  # noqa: F401
     from birds.scrape.stage import scrape
 
     return lambda: scrape(

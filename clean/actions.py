@@ -146,8 +146,9 @@ class Actions:
             source = self._project.root / self._in_transit[file.id]
         if source == target == current_path(self._project, file):
             return
-        if not source.is_file():
-            raise SkippedError(f"{source} is gone.", "Run birds clean again to take stock of what is there.")
+        if not source.is_file() or source.is_symlink() or source.parent.is_symlink():
+            message = f"{source} is gone, or stands behind a link."
+            raise SkippedError(message, "Run birds clean again to take stock of what is there.")
         has_other_name = (label, name) != (file.label, file.name)
         is_taken = has_other_name and self._record.has_name(label, name)
         if is_taken or (source != target and (target.exists() or target.parent.is_symlink())):

@@ -58,12 +58,13 @@ def suspect_labels(
     if arch is None and weights != IMAGENET:
         arch = arch_of(Path(weights))
     pictures = [(file.sha256, path) for file, path in zip(files, paths, strict=True)]
-    seen = sum(
+    whole, mirrored = (
         features(pictures, arch=arch or DEFAULT_ARCH, weights=weights, cache=cache, view=view, progress=progress)
         for view in VIEWS
     )
+    seen = whole + mirrored  # as good as their mean: the scale is of no account
     labels = [file.label for file in files]
-    guesses = guess_labels(seen, labels, groups, seed=seed)  # of the sum: the scale is of no account
+    guesses = guess_labels(seen, labels, groups, seed=seed)
     if left_out := _left_out(seen, labels, guesses):
         progress.note(f"Not every label was checked: {left_out}.")
     return {file.id: guess for file, guess in zip(files, guesses, strict=True) if guess}
@@ -92,8 +93,8 @@ def guess_labels(
     Two logistic regressions, both cross-validated. The first is on the features. The second is on the first one's
     log-probabilities and learns how far those can be trusted: where griffon vultures are often taken for Egyptian ones,
     one more that is says little, while a stork among them is suspicious. ``label_quality`` is cleanlab's
-    self-confidence, the probability of the label that the picture has; ``is_suspected`` is cleanlab's estimate of which
-    labels are wrong, by the rates at which classes are found under each other's label ("prune by noise rate").
+    self-confidence, the probability of the label that the picture has. cleanlab also estimates how many labels are
+    wrong: so many, those of the lowest quality, are suspected.
     """
     import numpy as np
     from cleanlab.filter import find_label_issues

@@ -18,6 +18,6 @@ def test_other_names_are_missing_as_in_any_module() -> None:
 
 def test_importing_the_stages_loads_nothing_heavy() -> None:
     modules = "birds.split, birds.clean, birds.reconcile, birds.net, birds.images, birds.duplicates"
-    heavy = "{'torch', 'fastai', 'numpy', 'pandas', 'matplotlib', 'selenium', 'requests', 'imagehash'}"
+    heavy = "{'torch', 'fastai', 'numpy', 'pandas', 'matplotlib', 'selenium', 'requests', 'imagehash', 'sklearn'}"
     code = f"import sys, {modules}; print(*({heavy} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == ""

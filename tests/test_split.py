@@ -200,6 +200,15 @@ def test_a_picture_under_two_labels_stays_out_until_a_person_decides(
     assert "loro/000.jpg" in _parts(tmp_path)
 
 
+def test_of_many_copies_under_two_labels_all_stay_out(tmp_path: Path, write_images: WriteImages) -> None:
+    paths = write_images(tmp_path, {"garza": 12, "loro": 12})
+    for i in range(20):
+        shutil.copy(paths[0], tmp_path / "images" / "garza" / f"copy{i:02}.jpg")
+    for i in range(2):
+        shutil.copy(paths[0], tmp_path / "images" / "loro" / f"copy{i}.jpg")
+    assert split(tmp_path).left_out == {"label_conflict": 23}
+
+
 def test_what_cannot_be_read_stays_out_with_its_reason(tmp_path: Path, write_images: WriteImages) -> None:
     paths = write_images(tmp_path, {"loro": 12, "garza": 12})
     paths[0].write_bytes(paths[0].read_bytes()[:500])
@@ -292,6 +301,7 @@ def test_the_same_files_and_seed_give_the_same_split(tmp_path: Path, write_image
     assert _document(tmp_path / "one")["fingerprint"] == _document(tmp_path / "other")["fingerprint"]
     split(tmp_path / "one", seed=8, fresh=True)
     assert _parts(tmp_path / "one") != _parts(tmp_path / "other")
+    assert _document(tmp_path / "one")["fingerprint"] != _document(tmp_path / "other")["fingerprint"]
     split(tmp_path / "one", seed=7, fresh=True)
     assert _parts(tmp_path / "one") == _parts(tmp_path / "other")
 

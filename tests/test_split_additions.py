@@ -137,6 +137,15 @@ def test_what_was_rejected_comes_back_to_its_part_and_so_does_a_better_copy(divi
     assert (_parts(divided)[trained], _parts(divided)[tested]) == ("train", "test")
 
 
+def test_a_picture_whose_other_label_was_rejected_joins_its_part(divided: Path) -> None:
+    tested = _first(divided, "test")
+    shutil.copy(divided / "images" / tested, divided / "images" / "garza" / "copy.jpg")
+    assert split(divided).left_out == {"label_conflict": 2}
+    _reject(divided, tested)
+    assert split(divided).left_out == {}
+    assert _parts(divided)["garza/copy.jpg"] == "test"
+
+
 def test_what_moves_to_another_label_keeps_its_part(divided: Path) -> None:
     for part in PARTS:
         (divided / "images" / _first(divided, part)).rename(divided / "images" / "garza" / f"was {part}.jpg")

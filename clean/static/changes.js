@@ -6,29 +6,25 @@ import { layout, position, render } from "./grid.js";
 import { refreshSoon, showUndo } from "./overview.js";
 import { cardOf, forget, learn, list } from "./pictures.js";
 import { chosen, selected, selectNone, wholeBundles } from "./selection.js";
-import { say } from "./status.js";
+import { say, wait } from "./status.js";
 import { view } from "./view.js";
 
 let underWay = Promise.resolve();
-let asked = 0; // changes that are not answered yet
 let isOver = false;
-const grid = document.getElementById("pictures");
 const listeners = [];
 
 /** `listener` is called after each change that the page shows. */
 export const onChange = (listener) => listeners.push(listener);
 
 function inTurn(work) {
-  asked += 1;
-  grid.setAttribute("aria-busy", "true");
+  wait(1);
   underWay = underWay.then(async () => {
     try {
       if (!isOver) await work();
     } catch (error) {
       say(error.message, true);
     }
-    asked -= 1;
-    grid.setAttribute("aria-busy", String(asked > 0));
+    wait(-1);
     for (const listener of listeners) listener();
   });
 }

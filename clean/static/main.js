@@ -8,7 +8,7 @@ import { askForClass } from "./mover.js";
 import { loadOverview, overview, show as showOverview } from "./overview.js";
 import { list, loadList } from "./pictures.js";
 import * as selection from "./selection.js";
-import { say } from "./status.js";
+import { say, wait } from "./status.js";
 import { changeView, isFresh, view } from "./view.js";
 import { fillViewer, showLarge, viewer } from "./viewer.js";
 
@@ -18,13 +18,20 @@ const help = byId("help");
 
 // -- what is shown
 
+let loading = 0;
+
 async function load(hasFocus) {
   selection.selectNone();
   showOverview();
+  loading += 1;
+  wait(1);
   try {
-    await loadList();
+    if (!(await loadList())) return;
   } catch (error) {
     return say(error.message, true);
+  } finally {
+    loading -= 1;
+    wait(-1);
   }
   position.current = 0;
   scrollToTop();
@@ -109,6 +116,8 @@ const others = {
 };
 
 function run(command, event) {
+  const isAboutPictures = !["previousClass", "nextClass", "help", "undo", "redo"].includes(command);
+  if (loading && isAboutPictures) return true; // those that are still shown are not meant
   if (command in decisions) decisions[command](event);
   else if (command in others) others[command]();
   else if (event.shiftKey) {

@@ -9,13 +9,19 @@ export const list = { ids: [], bundles: [], indexOf: new Map() };
 const known = new Map(); // id -> card
 const asked = new Set();
 
+let wanted = 0;
+
+/** Fetch the list of the view; says whether it is still the one that is wanted. */
 export async function loadList() {
+  const turn = ++wanted;
   const { ids, bundles } = await get("/api/list", view);
+  if (turn !== wanted) return false;
   list.ids = ids;
   list.bundles = bundles;
   list.indexOf = new Map(ids.map((id, index) => [id, index]));
   known.clear();
   asked.clear();
+  return true;
 }
 
 export const cardOf = (id) => known.get(id);

@@ -24,7 +24,7 @@ from birds.web import LocalServer, frame_session
 from selenium.webdriver.support.ui import WebDriverWait
 from starlette.requests import Request
 
-TO_SEE = ("/", "/thumbnail/1", "/picture/1", "/static/review.js")
+TO_SEE = ("/", "/thumbnail/1", "/picture/1", "/static/main.js")
 JPEG = b"\xff\xd8"
 
 

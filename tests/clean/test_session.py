@@ -295,7 +295,7 @@ def test_unknown_and_vanished_files_are_errors_that_change_nothing(parrots: Proj
         session.reject([4_711])
     image_path(parrots, file).unlink()
     before = _everything(parrots)
-    with pytest.raises(ProjectError, match="is gone"):
+    with pytest.raises(ProjectError, match="is gone,"):
         session.reject([file.id])
     assert _everything(parrots) == before
     assert session.decided == 0
@@ -307,7 +307,7 @@ def test_what_cannot_be_changed_is_skipped_and_the_rest_is_done(parrots: Project
     outcome = session.reject([*ids, 4_711])
     assert outcome.said == "5 pictures rejected."
     (skipped,) = outcome.skipped
-    assert "001.jpg is gone. Run birds clean" in skipped
+    assert "001.jpg is gone, or stands behind a link. Run birds clean" in skipped
 
 
 def test_another_file_in_the_way_is_never_overwritten_and_does_not_hold_up_the_log(parrots: Project) -> None:
@@ -338,14 +338,16 @@ def test_what_was_changed_elsewhere_since_is_not_undone(parrots: Project) -> Non
     assert (_file(parrots, "mine.jpg").id, session.undo()) == (file.id, None)
 
 
-def test_a_class_folder_that_is_a_link_takes_no_picture(parrots: Project, tmp_path_factory) -> None:
+def test_a_class_folder_that_is_a_link_takes_no_picture_and_gives_none(parrots: Project, tmp_path_factory) -> None:
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     garza = parrots.images / "garza"
     garza.rename(elsewhere / "garza")
     garza.symlink_to(elsewhere / "garza")
     with pytest.raises(ProjectError, match="another file"):
         Session(parrots).move([_file(parrots, "001.jpg").id], "garza")
-    assert len(list((elsewhere / "garza").iterdir())) == 1
+    with pytest.raises(ProjectError, match="behind a link"):
+        Session(parrots).reject([_file(parrots, label="garza").id])
+    assert [path.name for path in (elsewhere / "garza").iterdir()] == ["000.jpg"]
 
 
 def test_what_the_disk_refuses_is_said_tried_again_and_can_be_undone(
