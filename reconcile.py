@@ -52,9 +52,9 @@ def reconcile(project: Project, record: Record, *, accept_missing: bool = False)
         settle_moves(project, record)
     on_disk = _files_on_disk(project)
     edited = _settle_known(project, record, on_disk)
+    everything = record.files()
     with record.transaction():  # what a person moved since we looked is no move by hand, back to where it was
         settle_moves(project, record)
-        everything = record.files()
     stored = [f for f in everything if f.state is State.STORED]
     # The review page holds no lock and may have moved files since: look again before calling one gone or new.
     # In this order: what is being restored just now is in one of the two places.
