@@ -88,9 +88,12 @@ def demo(
 
 
 def split(
-    ratio: Annotated[str | None, typer.Option(help="Train/val/test in per cent.", show_default="70/15/15")] = None,
+    ratio: Annotated[
+        str | None, typer.Option(help="Train/val/test in per cent.", show_default="as it was, else 70/15/15")
+    ] = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="Same pictures, same seed, same first split.", show_default="5")
+        int | None,
+        typer.Option(min=0, help="Same pictures, same seed, same first split.", show_default="as it was, else 5"),
     ] = None,
     plain: Annotated[
         bool | None,

@@ -24,8 +24,7 @@ from ..errors import ImageError
 from ..progress import SILENT, Bar, Progress
 from . import architectures
 from .architectures import IMAGENET_MEAN, IMAGENET_STD, make_body
-from .weights import _read as read_tensors
-from .weights import load_pretrained
+from .weights import load_pretrained, read_tensors
 
 VIEWS = ("whole", "mirrored")
 _FORMAT = 1  # raised when the same picture, weights, size and view come to mean other features

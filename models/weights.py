@@ -31,7 +31,7 @@ def load_pretrained(body: nn.Module, name: str, weights: str) -> str:
     if weights == IMAGENET:
         state, source = _imagenet(name)
     else:
-        state, source = _read(Path(weights)), str(weights)
+        state, source = read_tensors(Path(weights)), str(weights)
     _fill(body, state, name, source)
     if hasattr(body, "transform_input"):  # GoogLeNet's and Inception's weights expect inputs from -1 to 1
         body.transform_input = True  # type: ignore[assignment]  # a plain attribute of theirs
@@ -51,7 +51,7 @@ def cached_file(name: str) -> Path | None:
 
 def _imagenet(name: str) -> tuple[dict[str, torch.Tensor], str]:
     if file := cached_file(name):
-        return _read(file), f"ImageNet weights {file.name} (cached)"
+        return read_tensors(file), f"ImageNet weights {file.name} (cached)"
     url = torchvision.models.get_model_weights(name).DEFAULT.url
     try:
         state = torch.hub.load_state_dict_from_url(
@@ -65,7 +65,7 @@ def _imagenet(name: str) -> tuple[dict[str, torch.Tensor], str]:
     return state, f"ImageNet weights {url.rpartition('/')[2]} (downloaded)"
 
 
-def _read(path: Path) -> dict[str, torch.Tensor]:
+def read_tensors(path: Path) -> dict[str, torch.Tensor]:
     """A state dict in fp32, from a safetensors file or a pickled one that holds nothing but tensors."""
     if not path.is_file():
         raise WeightsError(f"There is no weights file {path}.", _NO_WEIGHTS_HINT)

@@ -496,3 +496,24 @@ def test_whatever_people_and_kills_do_record_and_disk_agree_after_it(
             assert {name: file.sha256 for name, file in _by_name(record, State.STORED).items()} == on_disk
             assert all(rejected_path(project, file).exists() for file in record.files(State.REJECTED))
             assert reconcile(project, record) == Changes()
+
+
+def test_a_move_to_another_class_made_while_we_look_stays_made(
+    project: Project, record: Record, parrots: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The review page writes it down first, and its file follows a moment later."""
+    file, settle = record.files()[0], reconciling._settle_known
+
+    def overtaken(*arguments: object) -> int:
+        edited = settle(*arguments)  # type: ignore[arg-type]
+        with record.transaction():
+            record.begin_move(file.id, "garza", "moved.jpg", f"images/loro/{file.name}")
+        return edited
+
+    monkeypatch.setattr(reconciling, "_settle_known", overtaken)
+    assert reconcile(project, record) == Changes()
+    now = record.file(file.id)
+    assert now is not None
+    assert (now.label, now.name, now.state) == ("garza", "moved.jpg", State.STORED)
+    assert (project.images / "garza" / "moved.jpg").is_file()
+    assert not (project.images / "loro" / file.name).exists()
