@@ -18,6 +18,7 @@ from .errors import BirdsError
 from .explore.command import explore
 from .models.command import archs, evaluate, export, predict, runs
 from .scrape.command import attributions, scrape
+from .split.command import split
 from .train.command import train
 
 
@@ -68,7 +69,7 @@ def _birds(
 
 
 for _command in (
-    commands.run, scrape, clean, explore, commands.split, train, export, evaluate, predict, commands.demo, gallery,
+    commands.run, scrape, clean, explore, split, train, export, evaluate, predict, commands.demo, gallery,
     commands.doctor, commands.status, runs, archs, commands.species, commands.images, attributions,
 ):  # fmt: skip
     app.command()(_command)

@@ -206,6 +206,8 @@ def near_duplicates(record: Record, stored: Sequence[PictureFile]) -> list[FileP
     for file in stored:
         if file.picture in row_of:
             files_of[file.picture].append(file)
+    if not files_of:
+        return []
     pictures = sorted(files_of)
     rows = np.array([row_of[picture] for picture in pictures], np.int64)
     different = record.review.different_pairs()

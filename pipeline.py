@@ -76,8 +76,8 @@ def run(
         scraped = scrape(project, species=names, only_if_changed=True, progress=progress, **options)
     progress.note("2/6 clean")
     thresholds = parse_thresholds(settings.clean.get("threshold", ()))
-    network = {key: settings.clean.get(key) for key in ("weights", "arch")}
-    cleaned = clean(project, auto=True, thresholds=thresholds, **network, progress=progress)
+    weights, arch = (settings.clean.get(key) for key in ("weights", "arch"))
+    cleaned = clean(project, auto=True, thresholds=thresholds, weights=weights, arch=arch, progress=progress)
     if review:
         from .clean.server import review as open_review
 

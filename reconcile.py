@@ -84,7 +84,7 @@ def inspect_stored(project: Project, record: Record, progress: Progress = SILENT
             while some := list(islice(files, _AT_A_TIME)):
                 looked = list(pool.map(lambda file: _look_at(image_path(project, file), file), some))
                 with record.transaction():  # short: the review page can write beside us
-                    _remember(record, [one for one in zip(some, looked, strict=True) if one[1]])
+                    _remember(record, [(file, found) for file, found in zip(some, looked, strict=True) if found])
                 bar.advance(len(some))
     return record.files(State.STORED)
 

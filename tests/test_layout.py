@@ -9,13 +9,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("scrape", "clean", "explore", "train", "models", "demo")
+PACKAGES = ("scrape", "clean", "explore", "split", "train", "models", "demo")
 # Each layer may import from the ones after it, and within a package from the package itself.
 STAGES = {"scrape", "clean", "explore", "split", "train"}
 LEAVES = {
     "record", "reconcile", "species", "duplicates", "images", "net", "web", "files", "config", "console", "progress",
     "errors", "reasons", "lazy", "addresses", "alignment", "fingerprints", "hamming", "looks", "moves", "quality",
-    "assignment", "capture", "folds", "foreign", "grouping", "leaks", "plan", "split_report", "split_settings",
     "record_looks", "record_review", "record_tables", "robots", "web_guard", "wire",
 }  # fmt: skip
 RANK = {

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from birds import split as split_module
 from birds.clean import clean, stage
 from birds.clean import session as session_module
 from birds.clean.session import Session
@@ -20,6 +19,7 @@ from birds.reconcile import inspect_stored, reconcile
 from birds.record import Author, PictureFile, Record, State
 from birds.record_review import Finding
 from birds.split import split
+from birds.split import stage as split_module
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image

@@ -7,8 +7,8 @@ import pytest
 from birds.demo.gallery import Fault, Gallery
 from birds.errors import BrowserError, ProjectError
 from birds.files import Project
-from birds.reasons import Cause, Reason
 from birds.moves import reject
+from birds.reasons import Cause, Reason
 from birds.record import Author, Record, State
 from birds.scrape import ScrapeStoppedError, scrape
 from PIL import Image

@@ -10,12 +10,12 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from . import duplicates
+from .. import duplicates
+from ..errors import ProjectError, UsageError
+from ..files import Project
+from ..moves import current_path
+from ..record import PictureFile, Provenance, Record
 from .capture import capture_of, series
-from .errors import ProjectError, UsageError
-from .files import Project
-from .moves import current_path
-from .record import PictureFile, Provenance, Record
 
 FOLDER = "folder"
 COLUMNS = tuple(field.name for field in fields(Provenance))

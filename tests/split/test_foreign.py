@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from birds.cli import app
 from birds.errors import UsageError
-from birds.foreign import check
+from birds.split.foreign import check
 from PIL import Image, ImageOps
 from typer.testing import CliRunner
 

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import files, leaks
+from .. import files, leaks
+from ..record import PictureFile, Record
 from .plan import Plan
-from .record import PictureFile, Record
 
 
 @dataclass(frozen=True)

@@ -1,18 +1,18 @@
 """What a split will be: the part of every accepted picture, and why the others are in none. Nothing is written.
 
-`split.py` is the stage that carries it out.
+`stage.py` is the stage that carries it out.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from ..errors import ProjectError
+from ..files import Project
+from ..reasons import Reason
+from ..record import PictureFile, Record, State
 from .assignment import PARTS, add, bundles, pictures_needed, split_anew
-from .errors import ProjectError
-from .files import Project
 from .grouping import Grouping, group
-from .reasons import Reason
-from .record import PictureFile, Record, State
 
 
 @dataclass(frozen=True)

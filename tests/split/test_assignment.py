@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from birds.assignment import PARTS, add, bundles, pictures_needed, split_anew, spread
+from birds.split.assignment import PARTS, add, bundles, pictures_needed, split_anew, spread
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

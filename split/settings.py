@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from .errors import ProjectError, UsageError
-from .files import Project
+from ..errors import ProjectError, UsageError
+from ..files import Project
 from .grouping import check_group_by
 
 FORMAT_VERSION = 1

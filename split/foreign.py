@@ -10,12 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import duplicates
-from .errors import ImageError, UsageError
-from .fingerprints import GRAY_SIDE, HASHES, Fingerprint, fingerprint
-from .images import HASHED_SIDE, decode, sha256
-from .progress import SILENT, Progress
-from .reasons import Reason
+from .. import duplicates
+from ..errors import ImageError, UsageError
+from ..fingerprints import GRAY_SIDE, HASHES, Fingerprint, fingerprint
+from ..images import HASHED_SIDE, decode, sha256
+from ..progress import SILENT, Progress
+from ..reasons import Reason
 
 _NAMES = {
     "train": ("train", "training"),

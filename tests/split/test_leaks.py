@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from birds import leaks
 from birds.fingerprints import gray_of
-from birds.leaks import NEAR, nearest
+from birds.split.leaks import NEAR, nearest
 from PIL import Image, ImageOps
 
 MakePicture = Callable[..., Image.Image]

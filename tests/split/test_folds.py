@@ -2,7 +2,7 @@ from collections import Counter
 
 import pytest
 from birds.errors import ProjectError
-from birds.folds import folds
+from birds.split.folds import folds
 from hypothesis import given
 from hypothesis import strategies as st
 

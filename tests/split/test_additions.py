@@ -19,7 +19,8 @@ from birds.files import Project
 from birds.moves import reject, restore
 from birds.reasons import Reason
 from birds.record import Author, Record, State
-from birds.split import PARTS, split
+from birds.split import split
+from birds.split.assignment import PARTS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .files import link_or_copy
+from ..files import link_or_copy
 
 PARTS = ("train", "val", "test")
 _STAYS_FIRST = ("test", "val", "train")  # where assigned pictures turn out to belong together: a test set is to last

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from .images import FORMATS
+from ..images import FORMATS
 
 SERIES_S = 60.0  # seconds from one photograph of a series to the next
 _MAKE, _MODEL, _EXIF = 0x010F, 0x0110, 0x8769

@@ -11,18 +11,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from . import files
+from .. import files
+from ..errors import ProjectError
+from ..files import Project
+from ..moves import image_path
+from ..progress import SILENT, Progress
+from ..reconcile import inspect_stored, reconcile
+from ..record import PictureFile, Record
 from .assignment import PARTS
-from .errors import ProjectError
-from .files import Project
 from .folds import folds
-from .moves import image_path
 from .plan import Plan, large_bundles, plan_grouped, plan_plain, refuse_empty_parts
-from .progress import SILENT, Progress
-from .reconcile import inspect_stored, reconcile
-from .record import PictureFile, Record
-from .split_report import Neighbour, neighbours, write_tables
-from .split_settings import FORMAT_VERSION, Settings, current_split, number_of_folds, parse_ratio, settings_of
+from .report import Neighbour, neighbours, write_tables
+from .settings import FORMAT_VERSION, Settings, current_split, number_of_folds, parse_ratio, settings_of
 
 
 @dataclass(frozen=True)

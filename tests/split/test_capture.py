@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from birds.capture import Capture, capture_of, series
+from birds.split.capture import Capture, capture_of, series
 from PIL import Image
 
 TAKEN = "2024:05:01 08:30:00"

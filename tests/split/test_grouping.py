@@ -3,9 +3,9 @@ from collections.abc import Iterator
 import pytest
 from birds.errors import ProjectError, UsageError
 from birds.files import Project
-from birds.grouping import check_group_by, group
 from birds.images import Content
 from birds.record import PictureFile, Provenance, Record, State
+from birds.split.grouping import check_group_by, group
 from PIL import Image
 
 

@@ -5,8 +5,8 @@ Pictures that belong together stay in one fold, and each fold has its share of e
 
 from collections.abc import Mapping
 
+from ..errors import ProjectError
 from .assignment import Ties, bundles, spread
-from .errors import ProjectError
 
 
 def folds(labels: Mapping[int, str], ties: Ties, k: int, seed: int) -> dict[int, int]:

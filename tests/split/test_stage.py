@@ -11,7 +11,9 @@ import splitfolders
 from birds.errors import ProjectError, UsageError
 from birds.files import Project
 from birds.record import Record
-from birds.split import PARTS, SplitResult, parse_ratio, split
+from birds.split import SplitResult, split
+from birds.split.assignment import PARTS
+from birds.split.settings import parse_ratio
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
