@@ -10,8 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .. import files, leaks
+from .. import files
 from ..record import PictureFile, Record
+from . import leaks
 from .plan import Plan
 
 
@@ -26,7 +27,7 @@ class Neighbour:
 
     @property
     def is_leak(self) -> bool:
-        return self.similarity >= leaks.NEAR
+        return bool(self.similarity >= leaks.NEAR)
 
 
 def neighbours(record: Record, plan: Plan) -> list[Neighbour]:

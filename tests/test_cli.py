@@ -50,6 +50,8 @@ def test_wrong_flags_exit_with_2(birds) -> None:
         (["scrape", "--species", "garza", "--query", "a", "--query", "b"], "1 species but 2 search terms", "--query"),
         (["scrape", "--species", "garza", "--allow-host", "everything"], "no HOST:PORT", "127.0.0.1"),
         (["clean", "--auto"], "There is no folder", "birds scrape"),
+        (["explore"], "There is no folder", "birds scrape"),
+        (["clean", "--threshold", "blured=1"], "no check 'blured'", "blurred"),
         (["split"], "There is no folder", "birds scrape"),
         (["split", "--ratio", "70/30"], "no ratio", "70/15/15"),
         (["train", "--epochs", "ten"], "--epochs is 'ten'", "whole numbers"),
@@ -88,7 +90,7 @@ def test_ctrl_c_exits_with_130_and_says_that_one_can_go_on(
     def interrupted(*_args: object, **_kwargs: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("birds.split.split", interrupted)
+    monkeypatch.setattr("birds.split.stage.split", interrupted)
     answer = birds("split", "--project", tmp_path)
     assert answer.exit_code == 130
     assert "goes on" in answer.stderr
@@ -98,7 +100,7 @@ def test_a_full_disk_is_one_line(birds, monkeypatch: pytest.MonkeyPatch, tmp_pat
     def full(*_args: object, **_kwargs: object) -> None:
         raise OSError(28, "No space left on device", "images/x.jpg")
 
-    monkeypatch.setattr("birds.split.split", full)
+    monkeypatch.setattr("birds.split.stage.split", full)
     answer = birds("split", "--project", tmp_path)
     assert answer.exit_code == 1
     assert "No space left on device (images/x.jpg). Free some space" in answer.stderr
@@ -111,7 +113,7 @@ def test_birds_toml_gives_the_defaults_and_flags_win(birds, tmp_path: Path, monk
         seen.update(settings)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("birds.split.split", remember)
+    monkeypatch.setattr("birds.split.stage.split", remember)
     (tmp_path / "birds.toml").write_text('[split]\nseed = 9\nratio = "60/20/20"\n')
     birds("split", "--project", tmp_path, "--seed", "3")
     assert (seen["seed"], seen["ratio"]) == (3, "60/20/20")

@@ -21,6 +21,7 @@ def test_the_example_of_the_module_loads(tmp_path: Path) -> None:
     assert config.load(_write(tmp_path, example)) == config.Config(
         species=("cigüeña", "garza"),
         scrape={"limit": 80},
+        clean={"threshold": ["blurred=0.3"]},
         split={"seed": 5},
         train={"arch": "resnet18", "epochs": "5,10"},
     )

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from birds import leaks
 from birds.fingerprints import gray_of
+from birds.split import leaks
 from birds.split.leaks import NEAR, nearest
 from PIL import Image, ImageOps
 
