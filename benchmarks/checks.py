@@ -29,7 +29,7 @@ import numpy as np
 from picture_server import draw_photographs
 from PIL import Image
 
-from scrape import WORK, _row, run_timed
+from scrape import WORK, row_of, run_timed
 
 SIZE = (640, 480)  # pixels
 PHOTOGRAPHS, PHOTOGRAPH_SIZE = 400, (1067, 711)  # those that scrape.py draws, reduced: sharper, as most are on the web
@@ -105,7 +105,7 @@ def measure_checks(paths: list[Path], repeats: int) -> list[Row]:
                     taken.append(_turn("inspect", paths, labels=1))
                 else:
                     taken.append({"error": missing} if missing else cleaning_peers.run_peer(name, pictures))
-    rows = [_row(name, taken) for name, taken in turns.items()]
+    rows = [row_of(name, taken) for name, taken in turns.items()]
     birds, *peers = rows
     if "median_s" in birds:
         birds["inspect_s"] = round(float(np.median([turn["inspect_s"] for turn in turns["birds"]])), 3)

@@ -136,7 +136,7 @@ def measure(repeats: int) -> list[Turn]:
                 print(f"turn {turn + 1} of {repeats}: {name}", file=sys.stderr)
                 is_missing = missing and name != "birds"
                 turns[name].append({"error": missing} if is_missing else contender(folder))
-    rows = [_row(name, taken) for name, taken in turns.items()]
+    rows = [row_of(name, taken) for name, taken in turns.items()]
     best = min((row["median_s"] for row in rows[1:] if "median_s" in row), default=None)
     for row in rows:
         if best and "median_s" in row:
@@ -144,7 +144,7 @@ def measure(repeats: int) -> list[Turn]:
     return rows
 
 
-def _row(name: str, turns: list[Turn]) -> Turn:
+def row_of(name: str, turns: list[Turn]) -> Turn:
     if error := next((turn["error"] for turn in turns if "error" in turn), None):
         return {"name": name, "error": error}
     median = statistics.median(turn["seconds"] for turn in turns)

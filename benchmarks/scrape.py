@@ -123,7 +123,7 @@ def measure_downloads(names: list[str], urls: list[str], allow_host: str, repeat
                 continue
             print(f"turn {turn + 1} of {repeats}: {name}", file=sys.stderr)
             turns[name].append(_download(PEERS_PYTHON if peer else Path(sys.executable), name, urls, allow_host))
-    return [_row(name, taken) for name, taken in turns.items()]
+    return [row_of(name, taken) for name, taken in turns.items()]
 
 
 def _download(python: Path, name: str, urls: list[str], allow_host: str) -> dict[str, Any]:
@@ -136,7 +136,7 @@ def _download(python: Path, name: str, urls: list[str], allow_host: str) -> dict
         return run_timed([str(python), str(script), name, str(listed), str(target), allow_host])
 
 
-def _row(name: str, turns: list[dict[str, Any]]) -> dict[str, Any]:
+def row_of(name: str, turns: list[dict[str, Any]]) -> dict[str, Any]:
     """One contender's turns in one row: medians, the highest memory, the fewest pictures."""
     good = [turn for turn in turns if "error" not in turn]
     if len(good) < len(turns):
@@ -180,7 +180,7 @@ def measure_memory(urls: list[str], allow_host: str, repeats: int) -> list[dict[
     rows = []
     for some in (urls[:200], urls):
         turns = [_download(Path(sys.executable), "birds", some, allow_host) for _ in range(repeats)]
-        rows.append(_row(f"birds, {len(some)} pictures", turns))
+        rows.append(row_of(f"birds, {len(some)} pictures", turns))
     few, many = rows
     if few.get("peak_mb") and many.get("peak_mb"):
         many["allowed_mb"] = round(1.1 * few["peak_mb"] + 20, 1)
@@ -202,7 +202,7 @@ def measure_species(labels: list[str], gallery: dict[str, Any], browsers: int, r
         elif "error" in turn:
             turn = {"error": json.dumps(turn["error"], ensure_ascii=False)}
         turns.append(turn)
-    return _row(f"birds, {len(labels)} species, {browsers} browsers", turns)
+    return row_of(f"birds, {len(labels)} species, {browsers} browsers", turns)
 
 
 def main() -> None:
