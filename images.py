@@ -60,7 +60,7 @@ class Decoded:
     is_plain_jpeg: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # there may be 100,000 of it
 class Content:
     """What is known of a picture's bytes: digest and size at once, the rest (None until then) by decoding.
 

@@ -47,7 +47,7 @@ class Author(StrEnum):
     PERSON = "person"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # there may be 100,000 of it
 class Provenance:
     """Where a picture came from. ``source`` is ``local`` for files a person put there."""
 
@@ -65,7 +65,7 @@ class Provenance:
     observation: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PictureFile:
     """One file of the record, with what is known of its content."""
 
@@ -290,6 +290,16 @@ class Record:
             "SELECT label, count(*) AS n FROM files WHERE state = ? GROUP BY label ORDER BY label", (state,)
         )
         return {row["label"]: row["n"] for row in rows}
+
+    def reviewed(self) -> int:
+        """Number of files of which a person decided what they are now."""
+        row = self._db.execute(
+            """SELECT count(*) AS n FROM files f JOIN decisions d
+            ON d.id = (SELECT max(id) FROM decisions WHERE picture = f.picture AND label = f.label)
+            WHERE d.author = ?""",
+            (Author.PERSON,),
+        ).fetchone()
+        return int(row["n"])
 
     # -- decisions
 

@@ -84,7 +84,7 @@ def clean(
             checked=len(stored),
             rejected=dict(rejected),
             queued=dict(Counter(finding.reason for finding in record.review.findings())),
-            reviewed=sum(file.author is Author.PERSON for file in record.files()),
+            reviewed=record.reviewed(),
             accepted=len(left),
         )
 
