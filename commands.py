@@ -122,15 +122,23 @@ def status(project: ProjectDir = Path(), as_json: JsonFlag = False, quiet: Quiet
     console = Console(as_json=as_json, quiet=quiet)
     place = Project(project)
     counts = {state: dict[str, int]() for state in (State.STORED, State.REJECTED)}
+    is_looked_at = False
     if place.record.is_file():
         with Record(place) as record:
             counts = {state: record.counts(state) for state in counts}
+            is_looked_at = bool(record.looks.known())
     stored, rejected = counts[State.STORED], counts[State.REJECTED]
     is_split = (place.dataset / "split.json").is_file()
     finished = [run.name for run in list_runs(place) if run.result]
-    following = (
-        "birds evaluate" if finished else "birds train" if is_split else "birds clean" if stored else "birds scrape"
-    )
+    has_own = place.images.is_dir() and any(path.is_dir() for path in place.images.iterdir())
+    steps = {
+        "birds evaluate": finished,
+        "birds train": is_split,
+        "birds split": stored and is_looked_at,
+        "birds clean": stored or has_own,
+        "birds scrape": True,
+    }
+    following = next(step for step, is_due in steps.items() if is_due)
     value = {"images": stored, "rejected": rejected, "is_split": is_split, "runs": finished, "next": following}
     rows = [(label, stored.get(label, 0), rejected.get(label, 0)) for label in sorted(stored.keys() | rejected.keys())]
     text = f"Split: {'yes' if is_split else 'no'}. Finished runs: {len(finished)}. Next: {following}"
@@ -182,7 +190,10 @@ def images(
     console = Console(as_json=as_json, quiet=quiet)
     place = Project(project)
     if not place.record.is_file():
-        raise ProjectError(f"{place.root.resolve()} holds no birds project yet.", "Start with `birds scrape`.")
+        raise ProjectError(
+            f"{place.root.resolve()} holds no birds project yet.",
+            "Start with `birds scrape`, or put pictures into images/<class>/ and run `birds clean`.",
+        )
     known = find(label) if label else None
     with Record(place) as record:
         listed = record.files(label=known.label if known else label)
@@ -192,7 +203,7 @@ def images(
             file.name,
             file.state,
             file.reason or "",
-            f"{file.content.width}x{file.content.height}",
+            f"{file.content.width}x{file.content.height}" if file.content.width else "-",
             file.provenance.image_url or file.provenance.source,
         )
         for file in listed

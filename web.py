@@ -132,6 +132,11 @@ def frame_session(request: "Request") -> str | None:
     return getattr(request.state, "frame_session", None)
 
 
+def check_listening(host: str, port: int, *, allow_public: bool) -> None:
+    """Raise the UsageError that a `LocalServer` there would raise now."""
+    _listen(host, port, allow_public=allow_public).close()
+
+
 def _listen(host: str, port: int, *, allow_public: bool) -> socket.socket:
     try:
         # IPv4 first: "localhost" may stand for an address of IPv6 that this machine lacks
@@ -141,7 +146,7 @@ def _listen(host: str, port: int, *, allow_public: bool) -> socket.socket:
             return socket.create_server((str(address), port), family=family)
     except (OSError, OverflowError, ValueError) as error:
         raise UsageError(
-            f"The page cannot be served at {host}, port {port}: {error}.",
+            f"The page cannot be served at {host}, port {port}: {getattr(error, 'strerror', None) or error}.",
             "Leave --port out and a free one is taken; leave --host out and it is 127.0.0.1.",
         ) from error
     raise UsageError(

@@ -46,7 +46,7 @@ def _card(file: Shown, findings: list[Finding]) -> dict[str, Any]:
             for one in told
         ],
         "isBest": any(one.is_best for one in told),
-        "source": "by hand" if file.source == "local" else file.source,
+        "source": "" if file.source == "local" else file.source,
         "page": file.page_url or "",
         "size": f"{file.width} × {file.height}" if file.width and file.height else "",
         "part": file.part or "",

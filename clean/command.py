@@ -1,5 +1,6 @@
 """``birds clean``."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -53,9 +54,16 @@ def clean(
 
     Example: birds clean --weights imagenet
     """
+    from ..errors import UsageError
     from .checks import parse_thresholds
     from .stage import clean as clean_stage
 
+    if arch and not weights:
+        raise UsageError("--arch says which network the weights are of.", "Give --weights too: imagenet, or a file.")
+    if not auto:
+        from ..web import check_listening
+
+        check_listening(host, port, allow_public=is_public)  # now, not after minutes of work
     console = Console(as_json=as_json, quiet=quiet)
     limits = parse_thresholds(threshold or ())
     result = clean_stage(
@@ -71,7 +79,7 @@ def clean(
         from .server import review
 
         # never quiet: without the address nobody gets in
-        review(
+        decided = review(
             project,
             port=port,
             host=host,
@@ -79,11 +87,12 @@ def clean(
             open_browser=not no_browser,
             progress=Console(as_json=as_json),
         )
-        # what a person just decided, counted
-        result = clean_stage(project, thresholds=limits, accept_missing=True, progress=console)
+        after = clean_stage(project, thresholds=limits, accept_missing=accept_missing, progress=console)
+        result = replace(after, rejected=result.rejected)
+        console.note(f"{decided} pictures decided on the page.")
     rows = [("rejected", reason, n) for reason, n in result.rejected.items()]
     rows += [("waits for a person", reason, n) for reason, n in result.queued.items()]
     text = f"{result.checked} pictures checked, {result.accepted} in images/. Next: birds split"
     if not weights and not quiet:
-        text += "\nWrong labels were not looked for: give --weights imagenet, or a file of pretrained weights."
+        text += "\nWrong labels were not looked for this time: give --weights imagenet, or a file of weights."
     console.result(result, text, table=(("what", "reason", "pictures"), rows) if rows else None)

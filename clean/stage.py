@@ -51,7 +51,8 @@ def clean(
 
     Raises
     ------
-    ProjectError : there is no images/.
+    ProjectError : there is no images/, or no picture in it.
+    WeightsError : a weights file that cannot be read or does not fit.
     """
     place = Project(Path(project))
     if not place.images.is_dir():
@@ -64,6 +65,10 @@ def clean(
         if str(changes):
             progress.note(f"By hand since last time: {changes}.")
         stored = inspect_stored(place, record, progress)
+        if not record.files():
+            raise ProjectError(
+                f"{place.images} holds no pictures in folders of classes.", "Put them into images/<class>/, no deeper."
+            )
         sure = checks.automatic(stored, record.accepted_by_a_person())
         rejected: Counter[str] = Counter()
         for file in stored:
@@ -98,7 +103,7 @@ def _guesses(
     arch: str | None,
     progress: Progress,
 ) -> dict[int, Guess]:
-    """What a classifier takes the files for, by id. Where the weights cannot be had it says so, and that is all."""
+    """What a classifier takes the files for, by id. Where ImageNet weights cannot be had, it says so and goes on."""
     from .labels import suspect_labels  # torch: not before it is needed
 
     bundle_of = {file.id: n for n, bundle in enumerate(duplicates.bundles(files, pairs)) for file in bundle}
@@ -113,5 +118,8 @@ def _guesses(
             progress=progress,
         )
     except WeightsError as error:
-        progress.note(f"Wrong labels were not looked for: {error}")
+        if weights != "imagenet":
+            hint = "Give a file of torchvision's parameter names with its --arch, or leave --weights out."
+            raise WeightsError(error.message, hint) from error
+        progress.note(f"Wrong labels were not looked for. {error.message} Give a file of weights with --weights FILE.")
         return {}

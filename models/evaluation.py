@@ -12,7 +12,7 @@ from ..files import Project
 from ..progress import SILENT, Progress
 from .bundle import classes_of, find_export, load_export, load_phase, phases_of, probabilities
 from .confusion import draw_confusion
-from .held_out import HeldOut, Labelled, held_out, labelled
+from .held_out import HeldOut, Labelled, held_out, labelled, refuse_another_split
 from .statistics import confusion_matrix, per_class, wilson_interval
 
 PHASES = ("head", "final", "both")
@@ -69,6 +69,8 @@ def evaluate(
     path, run = find_export(project, model)
     place = Project(Path(project))
     folder = Path(data) if data else place.dataset / "test"
+    if not data:
+        refuse_another_split(place, run)
     test = HeldOut(labelled(folder)) if data else held_out(place)
     if phase != "final" and (run is None or "head" not in phases_of(run)):
         raise UsageError("This model has no head phase.", "It was trained from scratch, or its run is gone.")

@@ -4,13 +4,15 @@ Throwing out test pictures after a model was seen makes its figures better, what
 which decisions on test pictures were made after a run was finished, and evaluation gives both figures.
 """
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import ProjectError
+from ..errors import ModelError, ProjectError
 from ..files import Project, sha256_of
 from ..moves import current_path
 from ..record import Record
+from .runs import Run, find_run
 from .transforms import label_of, picture_files
 
 Labelled = list[tuple[Path, str]]  # a picture file and its label
@@ -37,13 +39,41 @@ def labelled(folder: Path) -> Labelled:
     return [(path, label_of(path)) for path in picture_files(folder)]
 
 
+def split_origin(project: Project) -> str | None:
+    """What identifies the split in ``dataset/``, whatever was added to it since; None where `birds split` made none."""
+    try:
+        document = json.loads((project.dataset / "split.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    origin = document.get("origin") if isinstance(document, dict) else None
+    return origin if isinstance(origin, str) else None
+
+
+def refuse_another_split(project: Project, run: Run | None) -> None:
+    """Raise ProjectError where `run` was trained on another split: today's test pictures may be its training ones."""
+    ours, theirs = split_origin(project), run.split_origin if run else None
+    if run and ours and theirs and ours != theirs:
+        raise ProjectError(
+            f"{run.name} was trained on another split than that in {project.dataset}, whose test pictures it may know.",
+            "Train again with `birds train`, or name a folder of pictures that it never saw with --data.",
+        )
+
+
+def _is_of_this_split(project: Project, run_name: str, origin: str | None) -> bool:
+    try:
+        return find_run(project, run_name).split_origin in (None, origin)
+    except ModelError:  # the run is gone, and nobody knows
+        return True
+
+
 def held_out(project: Project) -> HeldOut:
     """The test set of `project`: what lies in ``dataset/test``, and what was taken out of it since it was judged."""
     on_disk = labelled(project.dataset / "test")
     if not project.record.is_file():
         return HeldOut(on_disk)
+    origin = split_origin(project)
     with Record(project) as record:
-        decisions = record.decisions_after_runs()
+        decisions = [d for d in record.decisions_after_runs() if _is_of_this_split(project, d.after_run, origin)]
     if not decisions:
         return HeldOut(on_disk)
     now = {(sha256_of(path), label): path for path, label in on_disk}

@@ -41,6 +41,11 @@ class Run:
         return _read_json(path) if path.is_file() else None
 
     @property
+    def split_origin(self) -> str | None:
+        """What identifies the split it was trained on, whatever was added to that; None where it is not known."""
+        return (self.config.get("split") or {}).get("origin")
+
+    @property
     def checkpoints(self) -> Path:
         return self.folder / "checkpoints"
 

@@ -74,7 +74,7 @@ def group(project: Project, record: Record, files: Sequence[PictureFile], group_
         key = _folder if group_by == FOLDER else lambda file: getattr(file.provenance, group_by)
         if all(key(file) is None for file in files):
             raise ProjectError(
-                f"No picture has a {group_by}, so --group-by {group_by} joins none.",
+                f"No picture has any {group_by}, so --group-by {group_by} joins none.",
                 "`birds images --json` shows what is known of each.",
             )
         found["group_by"] = _equal(files, key)

@@ -65,15 +65,20 @@ def settings_of(current: Mapping[str, Any], given: Mapping[str, Any]) -> Setting
     check_group_by(settings.group_by)
     if settings.plain and settings.group_by:
         raise UsageError("A plain split groups nothing, so --plain and --group-by cannot both be.")
+    if settings.plain and not there["plain"]:
+        return settings  # made anew each time, so nothing has to stay
     if current and (other := [name for name, value in given.items() if value != there[name]]):
-        was = ", ".join(f"{name} {there[name]}" for name in other)
-        wanted = ", ".join(f"{name} {given[name]}" for name in other)
+        was, wanted = (" and ".join(_in_words(name, values[name]) for name in other) for values in (there, given))
         raise ProjectError(
-            f"dataset/ was split with {was.replace('_', '-')}, and what is in a part stays there; "
-            f"{wanted.replace('_', '-')} would move it.",
+            f"dataset/ was split {was}, and what is in a part stays there; a split {wanted} would move it.",
             "Split all pictures anew with `birds split --fresh`, or leave the setting as it was.",
         )
     return settings
+
+
+def _in_words(name: str, value: Any) -> str:
+    flag = f"--{name.replace('_', '-')}"
+    return f"without {flag}" if value in (None, False) else f"with {flag}" if value is True else f"with {flag} {value}"
 
 
 def number_of_folds(current: Mapping[str, Any], given: int | None) -> int:

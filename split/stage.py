@@ -125,6 +125,7 @@ def split(
         document = {
             "format_version": FORMAT_VERSION,
             **state,
+            "origin": current.get("origin", state["fingerprint"]) if known else state["fingerprint"],
             **asdict(result),
             "joined_by": plan.joined_by,
             "leaks_in_val": sum(one.is_leak for one in found if one.part == "val"),

@@ -155,7 +155,7 @@ def _split_fingerprint(project: Project) -> dict[str, Any] | None:
     import json
 
     split = json.loads(path.read_text(encoding="utf-8"))
-    return {key: split.get(key) for key in ("fingerprint", "seed", "ratio", "plain")}
+    return {key: split.get(key) for key in ("fingerprint", "origin", "seed", "ratio", "plain")}
 
 
 def _check(config: dict[str, Any], progress: Progress) -> None:

@@ -12,9 +12,7 @@ const percent = (share) => `${Math.round(100 * share)} %`;
 
 /** What is the matter, or what a classifier says, in a few words. */
 export function remarks(card) {
-  const said = card.reasons
-    .filter((one) => one.text !== "suspected label")
-    .map((one) => (one.score === null ? one.text : `${one.text} ${one.score.toFixed(2)}`));
+  const said = card.reasons.map((one) => one.text).filter((text) => text !== "suspected label");
   if (card.predicted && card.predicted !== card.label) said.unshift(`looks like ${card.predicted}, ${percent(card.confidence)}`);
   return said.join(" · ");
 }

@@ -6,7 +6,7 @@ import { layout, position, render } from "./grid.js";
 import { refreshSoon, showUndo } from "./overview.js";
 import { cardOf, forget, learn, list } from "./pictures.js";
 import { chosen, selected, selectNone, wholeBundles } from "./selection.js";
-import { say, wait } from "./status.js";
+import { say, sayLast, wait } from "./status.js";
 import { view } from "./view.js";
 
 let underWay = Promise.resolve();
@@ -116,6 +116,6 @@ export function finish() {
     text.className = "over";
     document.getElementById("main").replaceChildren(text);
     for (const place of document.querySelectorAll(".side, .actions, .top .progress, .skip")) place.remove();
-    say(text.textContent);
+    sayLast(text.textContent); // what is still on its way for the grid no longer matters
   });
 }

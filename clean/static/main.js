@@ -163,7 +163,7 @@ grid.addEventListener("click", (event) => {
   if (event.shiftKey) {
     selection.beginAt(position.current);
     selection.selectRange(index);
-  } else selection.toggle(index);
+  } else if (event.ctrlKey || event.metaKey || event.pointerType === "touch") selection.toggle(index);
   focusPicture(index);
   showSelection();
 });

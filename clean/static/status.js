@@ -2,9 +2,18 @@
 
 const line = document.getElementById("said");
 
+let isOver = false;
+
 export function say(text, hasFailed = false) {
+  if (isOver) return;
   line.textContent = text;
   line.classList.toggle("failed", hasFailed);
+}
+
+/** Say `text`, and nothing after it. */
+export function sayLast(text) {
+  say(text);
+  isOver = true;
 }
 
 const grid = document.getElementById("pictures");

@@ -31,7 +31,8 @@ export async function fillViewer() {
   byId("viewer-name").textContent = [card.name, card.verdict].filter(Boolean).join(" · ");
   const scores = Object.entries(card.scores).map(([check, score]) => `${check} ${score.toFixed(2)}`);
   if (card.labelQuality !== null) scores.unshift(`label fits ${card.labelQuality.toFixed(2)}`);
-  byId("viewer-facts").textContent = [remarks(card), facts(card), card.page, ...scores].filter(Boolean).join(" · ");
+  const judged = scores.length ? `scores, 1 is good: ${scores.join(", ")}` : "";
+  byId("viewer-facts").textContent = [remarks(card), facts(card), card.page, judged].filter(Boolean).join(" · ");
   byId("viewer-toggle").querySelector(".text").textContent = card.isRejected ? "Bring back" : "Reject";
   byId("viewer-previous").disabled = shown === 0;
   byId("viewer-next").disabled = shown === list.ids.length - 1;

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from birds import looks
 from birds.clean import clean
-from birds.errors import ProjectError
+from birds.errors import ProjectError, WeightsError
 from birds.files import Project
 from birds.moves import rejected_path, restore
 from birds.reasons import Reason
@@ -151,9 +151,32 @@ def test_what_was_found_is_what_the_page_shows(flawed: Project) -> None:
     assert {name for reason, name in found if reason == "label_conflict"} == {"002.jpg", "100 conflict.jpg"}
 
 
-def test_without_weights_to_be_had_it_says_what_it_cannot_do_and_goes_on(flawed: Project, notes: Any) -> None:
-    result = clean(flawed.root, weights="no-such-file.safetensors", progress=notes)
+def test_without_weights_to_be_had_it_says_what_it_cannot_do_and_goes_on(
+    flawed: Project, notes: Any, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    import torch
+
+    def offline(*_args: object, **_options: object) -> None:
+        raise OSError("Network is unreachable")
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path_factory.mktemp("torch")))
+    monkeypatch.setattr(torch.hub, "load_state_dict_from_url", offline)
+    result = clean(flawed.root, weights="imagenet", progress=notes)
     assert result.checked == 27
     (said,) = [line for line in notes.lines if "labels" in line]
-    assert "no-such-file" in said
+    assert "Network is unreachable" in said
+    assert "--weights FILE" in said
     assert "suspected_label" not in result.queued
+
+
+def test_a_weights_file_that_is_not_there_is_an_error_that_loses_nothing(flawed: Project) -> None:
+    with pytest.raises(WeightsError, match=r"no-such-file.*--weights"):
+        clean(flawed.root, weights="no-such-file.safetensors")
+    assert clean(flawed.root).checked == 27
+
+
+def test_folders_without_pictures_of_classes_are_an_error(project: Project) -> None:
+    (project.images / "a" / "deeper").mkdir(parents=True)
+    (project.images / "a" / "deeper" / "x.jpg").write_bytes(b"x")
+    with pytest.raises(ProjectError, match="images/<class>"):
+        clean(project.root)

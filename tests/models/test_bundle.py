@@ -13,6 +13,7 @@ import torch
 from birds.errors import ModelError, ProjectError, UsageError
 from birds.files import Project
 from birds.models import evaluate, export, predict
+from birds.models.held_out import held_out
 from birds.models.statistics import confusion_matrix, per_class, wilson_interval
 from birds.moves import reject, settle_moves
 from birds.reasons import Reason
@@ -181,6 +182,24 @@ def test_figures_of_a_class_are_none_where_they_are_not_defined() -> None:
     assert (third.n, third.precision, third.recall, third.f1) == (0, None, None, None)
 
 
+def _split_of(folder: Path, origin: str) -> None:
+    """Say that dataset/ and the run are of splits with these origins."""
+    (folder / "dataset" / "split.json").write_text(json.dumps({"origin": origin}))
+
+
+def test_a_model_is_not_judged_on_another_split_than_its_own(root: Path, tmp_path: Path) -> None:
+    shutil.copytree(root / "dataset", tmp_path / "dataset")
+    shutil.copytree(root / "runs", tmp_path / "runs")
+    config = tmp_path / "runs" / "one" / "config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), "split": {"origin": "first"}}))
+    _split_of(tmp_path, "first")
+    assert evaluate(tmp_path).n == 12
+    _split_of(tmp_path, "fresh")
+    with pytest.raises(ProjectError, match="another split"):
+        evaluate(tmp_path)
+    assert evaluate(tmp_path, data=tmp_path / "dataset" / "test").n == 12, "a folder that was named is the user's word"
+
+
 def test_decisions_on_test_pictures_after_a_run_give_both_figures(root: Path, tmp_path: Path) -> None:
     """One test picture is thrown out and one moved after the run was finished: neither changes the figures as split."""
     shutil.copytree(root / "dataset", tmp_path / "dataset")
@@ -216,3 +235,10 @@ def test_decisions_on_test_pictures_after_a_run_give_both_figures(root: Path, tm
     assert (again.n, again.accuracy) == (before.n, before.accuracy)
     assert again.corrected is not None
     assert again.corrected.n == 11
+    # a fresh split never had them
+    config = tmp_path / "runs" / "one" / "config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), "split": {"origin": "first"}}))
+    _split_of(tmp_path, "fresh")
+    on_disk = sum(1 for _ in (tmp_path / "dataset" / "test").glob("*/*"))
+    assert len(held_out(place).as_split) == on_disk
+    assert held_out(place).corrected is None
