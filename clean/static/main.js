@@ -149,6 +149,8 @@ changes.onChange(() => {
 
 // -- the mouse, and fingers
 
+let before = 0; // where the focus was when the mouse went down, which takes it along
+grid.addEventListener("pointerdown", () => (before = position.current));
 grid.addEventListener("click", (event) => {
   const cell = event.target.closest(".card");
   if (!cell) return;
@@ -161,7 +163,7 @@ grid.addEventListener("click", (event) => {
     return;
   }
   if (event.shiftKey) {
-    selection.beginAt(position.current);
+    selection.beginAt(before);
     selection.selectRange(index);
   } else if (event.ctrlKey || event.metaKey || event.pointerType === "touch") selection.toggle(index);
   focusPicture(index);

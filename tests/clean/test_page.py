@@ -27,6 +27,9 @@ from birds.record_review import Finding, Guess
 from birds.scrape.browser import open_browser
 from birds.web import LocalServer
 from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.actions.action_builder import ActionBuilder
+from selenium.webdriver.common.actions.interaction import POINTER_TOUCH
+from selenium.webdriver.common.actions.pointer_input import PointerInput
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
@@ -419,7 +422,7 @@ def test_enter_opens_a_picture_large_and_keys_work_there(screen: Screen) -> None
     screen.until(lambda: screen.one("#viewer").is_displayed())
     screen.press(Keys.ARROW_RIGHT)
     screen.until(lambda: screen.one("#viewer-name").text == "001.jpg")
-    assert "160 × 120 · by hand" in screen.one("#viewer-facts").text
+    assert "160 × 120" in screen.one("#viewer-facts").text
     screen.until(lambda: screen.script("return document.getElementById('viewer-picture').naturalWidth"))
     screen.press("x")
     assert screen.shows(".x..")
@@ -468,6 +471,9 @@ def test_buttons_do_what_keys_do(screen: Screen) -> None:
     screen.one("#redo").click()
     assert screen.shows(".x..")
     screen.all(".card .frame")[0].click()
+    assert screen.selected == [], "a plain click only looks"
+    frame = screen.all(".card .frame")[0]
+    ActionChains(screen.driver).key_down(Keys.CONTROL).click(frame).key_up(Keys.CONTROL).perform()
     screen.one("#do-keep").click()
     assert screen.shows("vx..")
 
@@ -556,6 +562,10 @@ def test_done_says_so_and_the_ended_page_changes_nothing(chromium: Any, parrots:
         screen.one("#done").click()
         screen.until(lambda: "Done: 1 picture decided, all stored." in screen.one("main").text)
         assert screen.all(".card") == []
+    screen.script("window.dispatchEvent(new Event('resize'))")
+    time.sleep(0.5)  # what the grid still asks for is refused by now, and nobody needs to hear of it
+    assert screen.one("#said").text.startswith("Done:")
+    assert "failed" not in screen.one("#said").get_attribute("class")
     assert rejected_path(parrots, _file(parrots)).is_file()
 
 
@@ -571,8 +581,10 @@ def test_a_phone_scrolls_one_way_only_and_a_tap_selects(screen: Screen, width: i
         assert screen.focused == 3
         assert screen.script("return document.scrollingElement.scrollWidth") <= width
         assert screen.script("return document.getElementById('table').scrollWidth") <= width
-        screen.all(".card .frame")[1].click()
-        assert screen.selected == [1]
+        tap = ActionBuilder(screen.driver, mouse=PointerInput(POINTER_TOUCH, "finger"))
+        tap.pointer_action.move_to(screen.all(".card .frame")[1]).click()
+        tap.perform()
+        screen.until(lambda: screen.selected == [1])
         heights = {
             one.id: one.size["height"] for one in screen.all(".bottom button, .side button") if one.is_displayed()
         }

@@ -116,7 +116,7 @@ def test_cards_tell_what_stands_under_a_picture(page, parrots: Project) -> None:
         record.review.replace_findings([Finding(file.id, Reason.DARK, 0.125)])
     (card,) = page.get(f"/api/cards?ids={file.id},4711,x").json()["cards"]
     assert (card["id"], card["name"], card["label"], card["size"]) == (file.id, "000.jpg", "cigüeña", "160 × 120")
-    assert (card["source"], card["verdict"], card["isRejected"]) == ("by hand", "", False)
+    assert (card["source"], card["verdict"], card["isRejected"]) == ("", "", False)
     assert card["reasons"] == [{"text": "dark", "score": 0.125}]
     assert card["version"] == file.sha256[:16]
 

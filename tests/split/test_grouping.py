@@ -87,7 +87,7 @@ def test_a_folder_is_the_one_that_pictures_were_brought_from(project: Project, r
 def test_grouping_by_what_no_picture_has_is_refused(project: Project, record: Record) -> None:
     files = [_add(record, "a"), _add(record, "b", source="local")]
     for group_by in ("folder", "author"):
-        with pytest.raises(ProjectError, match=f"No picture has a {group_by}") as caught:
+        with pytest.raises(ProjectError, match=f"No picture has any {group_by}") as caught:
             group(project, record, files, group_by)
         assert "birds images" in caught.value.hint
 

@@ -414,6 +414,7 @@ def test_split_json_says_what_was_done(tmp_path: Path, write_images: WriteImages
     result = split(tmp_path, ratio="60/20/20", seed=3)
     document = _document(tmp_path)
     fingerprint = document.pop("fingerprint")
+    assert document.pop("origin") == fingerprint
     assert isinstance(fingerprint, str)
     assert len(fingerprint) == 64
     assert document == {
