@@ -17,104 +17,19 @@ record, then on disk. ``reconcile.py`` settles at the next run what a kill left 
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Self
 
 from .errors import ProjectError
 from .files import Project
 from .images import Content
 from .reasons import Reason
+from .record_files import PROVENANCE, SELECT_FILES, Author, DecisionAfterRun, PictureFile, Provenance, State, file_of
 from .record_looks import LooksTable
 from .record_review import ReviewTables
 from .record_tables import OtherVersionError, connect
 
-
-class State(StrEnum):
-    """Where a file is."""
-
-    PENDING = "pending"  # named in the record, perhaps not yet on disk
-    STORED = "stored"  # in images/
-    REJECTED = "rejected"  # in .birds/rejected/
-    MISSING = "missing"  # removed from images/ by hand
-
-
-class Author(StrEnum):
-    """Who decided."""
-
-    AUTO = "auto"
-    PERSON = "person"
-
-
-@dataclass(frozen=True, slots=True)  # there may be 100,000 of it
-class Provenance:
-    """Where a picture came from. ``source`` is ``local`` for files a person put there."""
-
-    source: str
-    query: str | None = None
-    position: int | None = None
-    strategy: str | None = None
-    image_url: str | None = None
-    page_url: str | None = None
-    title: str | None = None
-    author: str | None = None
-    licence: str | None = None
-    licence_url: str | None = None
-    attribution: str | None = None
-    observation: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PictureFile:
-    """One file of the record, with what is known of its content."""
-
-    id: int
-    label: str
-    name: str
-    state: State
-    sha256: str
-    picture: int
-    mtime_ns: int | None
-    added_at: str
-    provenance: Provenance
-    content: Content
-    reason: Reason | None  # of the newest decision, where that is a rejection
-    author: Author | None  # of the newest decision
-
-
-@dataclass(frozen=True)
-class DecisionAfterRun:
-    """What was decided about a test picture under `label` when `after_run` was finished; `file` as it is now."""
-
-    file: PictureFile
-    label: str
-    verdict: str
-    after_run: str
-
-
-_PROVENANCE = (
-    "source",
-    "query",
-    "position",
-    "strategy",
-    "image_url",
-    "page_url",
-    "title",
-    "author",
-    "licence",
-    "licence_url",
-    "attribution",
-    "observation",
-)
-_SELECT_FILES = f"""
-SELECT f.id, f.label, f.name, f.state, f.sha256, f.picture, f.mtime_ns, f.added_at,
-       {", ".join(f"f.{c}" for c in _PROVENANCE)},
-       p.sha256 AS original, p.bytes, p.format, p.width, p.height, p.phash, p.mirror_phash, p.unreadable,
-       d.verdict, d.reason, d.author AS decider
-FROM files f JOIN pictures p ON p.id = f.picture
-LEFT JOIN decisions d ON d.id = (SELECT max(id) FROM decisions WHERE picture = f.picture AND label = f.label)
-"""  # noqa: S608 - column names, all constants of this module
+__all__ = ["Author", "DecisionAfterRun", "PictureFile", "Provenance", "Record", "State"]
 
 
 def _now() -> str:
@@ -123,36 +38,6 @@ def _now() -> str:
 
 def _hex(value: int | None) -> str | None:
     return None if value is None else f"{value:016x}"  # SQLite's integers are signed
-
-
-def _int(value: str | None) -> int | None:
-    return None if value is None else int(value, 16)
-
-
-def _file(row: sqlite3.Row) -> PictureFile:
-    return PictureFile(
-        id=row["id"],
-        label=row["label"],
-        name=row["name"],
-        state=State(row["state"]),
-        sha256=row["sha256"],
-        picture=row["picture"],
-        mtime_ns=row["mtime_ns"],
-        added_at=row["added_at"],
-        provenance=Provenance(**{column: row[column] for column in _PROVENANCE}),
-        content=Content(
-            sha256=row["original"],
-            bytes=row["bytes"],
-            format=row["format"],
-            width=row["width"],
-            height=row["height"],
-            phash=_int(row["phash"]),
-            mirror_phash=_int(row["mirror_phash"]),
-            unreadable=Reason(row["unreadable"]) if row["unreadable"] else None,
-        ),
-        reason=Reason(row["reason"]) if row["verdict"] == "reject" and row["state"] != State.STORED else None,
-        author=Author(row["decider"]) if row["decider"] else None,
-    )
 
 
 class Record:
@@ -250,8 +135,8 @@ class Record:
         mtime_ns: int | None = None,
     ) -> int:
         """A new file row; returns its id."""
-        columns = ("label", "name", "state", "sha256", "picture", "mtime_ns", *_PROVENANCE, "added_at")
-        values = (label, name, state, sha256, picture, mtime_ns, *(getattr(provenance, c) for c in _PROVENANCE), _now())
+        columns = ("label", "name", "state", "sha256", "picture", "mtime_ns", *PROVENANCE, "added_at")
+        values = (label, name, state, sha256, picture, mtime_ns, *(getattr(provenance, c) for c in PROVENANCE), _now())
         marks = ", ".join("?" * len(columns))
         cursor = self._db.execute(f"INSERT INTO files ({', '.join(columns)}) VALUES ({marks})", values)  # noqa: S608 - constants
         return int(cursor.lastrowid or 0)
@@ -276,13 +161,13 @@ class Record:
         if label is not None:
             where += " AND f.label = ?"
             values.append(label)
-        rows = self._db.execute(f"{_SELECT_FILES} {where} ORDER BY f.label, f.name", values)
-        return [_file(row) for row in rows]
+        rows = self._db.execute(f"{SELECT_FILES} {where} ORDER BY f.label, f.name", values)
+        return [file_of(row) for row in rows]
 
     def file(self, file_id: int) -> PictureFile | None:
         """One file by its id."""
-        row = self._db.execute(f"{_SELECT_FILES} WHERE f.id = ?", (file_id,)).fetchone()
-        return _file(row) if row else None
+        row = self._db.execute(f"{SELECT_FILES} WHERE f.id = ?", (file_id,)).fetchone()
+        return file_of(row) if row else None
 
     def counts(self, state: State = State.STORED) -> dict[str, int]:
         """Number of files of each label in `state`."""
