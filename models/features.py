@@ -86,7 +86,7 @@ def features(
             result[rows[digest]] = vector
     if not missing:
         return result
-    with progress.bar("features", total=len(missing)) as bar:
+    with progress.bar(f"features ({view})", total=len(missing)) as bar:
         prepared = _prepared(missing, size, ahead=_AHEAD * batch_size)
         computed = _computed(body, prepared, view, batch_size, bar)
         while shard := dict(itertools.islice(computed, _SHARD)):
