@@ -181,7 +181,7 @@ class Record:
         row = self._db.execute(
             """SELECT count(*) AS n FROM files f JOIN decisions d
             ON d.id = (SELECT max(id) FROM decisions WHERE picture = f.picture AND label = f.label)
-            WHERE d.author = ?""",
+            WHERE d.author = ? AND (d.verdict = 'reject') = (f.state IN ('rejected', 'missing'))""",
             (Author.PERSON,),
         ).fetchone()
         return int(row["n"])
@@ -222,17 +222,18 @@ class Record:
         return {(r["picture"], r["label"]) for r in rows if r["verdict"] == "accept" and r["author"] == Author.PERSON}
 
     def decisions_after_runs(self) -> list[DecisionAfterRun]:
-        """The decisions that count about test pictures, made after some run was finished; the oldest first."""
+        """What was decided about pictures of the test part after some run was finished; the oldest first."""
         rows = self._db.execute(
-            """SELECT d.label, d.verdict, d.after_run, f.id AS file
+            """SELECT d.label, d.verdict, d.after_run, f.id AS file,
+                (SELECT verdict FROM decisions WHERE picture = d.picture AND label = d.label AND id < d.id
+                 ORDER BY id DESC LIMIT 1) IS 'reject' AS was_rejected
             FROM decisions d JOIN files f ON f.picture = d.picture
-            WHERE d.after_run IS NOT NULL
-              AND d.id = (SELECT max(id) FROM decisions WHERE picture = d.picture AND label = d.label)
-            ORDER BY d.id"""
+            JOIN splits s ON s.file = f.id AND s.part = 'test'
+            WHERE d.after_run IS NOT NULL ORDER BY d.id"""
         ).fetchall()
         files = {row["file"]: self.file(row["file"]) for row in rows}
         return [
-            DecisionAfterRun(file, row["label"], row["verdict"], row["after_run"])
+            DecisionAfterRun(file, row["label"], row["verdict"], row["after_run"], bool(row["was_rejected"]))
             for row in rows
             if (file := files[row["file"]]) is not None
         ]

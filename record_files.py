@@ -57,17 +57,21 @@ class PictureFile:
     provenance: Provenance
     content: Content
     reason: Reason | None  # of the newest decision, where that is a rejection
-    author: Author | None  # of the newest decision
+    author: Author | None  # of the newest decision, where it led to the state
 
 
 @dataclass(frozen=True)
 class DecisionAfterRun:
-    """What was decided about a test picture under `label` when `after_run` was finished; `file` as it is now."""
+    """What was decided about a test picture under `label` when `after_run` was finished; `file` as it is now.
+
+    ``was_rejected``: it had been rejected before, so it was not in the test set.
+    """
 
     file: PictureFile
     label: str
     verdict: str
     after_run: str
+    was_rejected: bool
 
 
 PROVENANCE = (
@@ -98,6 +102,11 @@ def _int(value: str | None) -> int | None:
     return None if value is None else int(value, 16)
 
 
+def _is_of_this_file(row: sqlite3.Row) -> bool:
+    """Whether the newest decision led to its state: of a copy, or of one that was brought back by hand, it did not."""
+    return bool((row["verdict"] == "reject") == (row["state"] in (State.REJECTED, State.MISSING)))
+
+
 def file_of(row: sqlite3.Row) -> PictureFile:
     """The file in a row of `SELECT_FILES`."""
     return PictureFile(
@@ -121,5 +130,5 @@ def file_of(row: sqlite3.Row) -> PictureFile:
             unreadable=Reason(row["unreadable"]) if row["unreadable"] else None,
         ),
         reason=Reason(row["reason"]) if row["verdict"] == "reject" and row["state"] != State.STORED else None,
-        author=Author(row["decider"]) if row["decider"] else None,
+        author=Author(row["decider"]) if row["decider"] and _is_of_this_file(row) else None,
     )

@@ -55,7 +55,7 @@ class Guess:
 
 @dataclass(frozen=True)
 class Action:
-    """One thing a person did, perhaps to many files. ``changes`` is what ``clean/session.py`` needs to undo it."""
+    """One thing a person did, perhaps to many files. ``changes`` is what ``clean/actions.py`` needs to undo it."""
 
     id: int
     said: str

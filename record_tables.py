@@ -93,7 +93,7 @@ _REVIEW = (
     """CREATE TABLE IF NOT EXISTS actions (
     id INTEGER PRIMARY KEY,
     said TEXT NOT NULL,
-    changes TEXT NOT NULL,       -- JSON, see clean/session.py
+    changes TEXT NOT NULL,       -- JSON, see clean/actions.py
     is_undone INTEGER NOT NULL,
     done_at TEXT NOT NULL
 )""",

@@ -122,12 +122,11 @@ class Actions:
             word = "reject" if verdict == "reject" else "accept"
             decisions = [record.decide(file, word, reason, Author.PERSON, after_run=run)]
         after = self._now(file)
-        changed = [column for column in _COLUMNS if getattr(file, column) != getattr(after, column)]
         return {
             "id": file.id,
             "decisions": decisions,
-            "before": {column: getattr(file, column) for column in changed},
-            "after": {column: getattr(after, column) for column in changed},
+            "before": {column: getattr(file, column) for column in _COLUMNS},
+            "after": {column: getattr(after, column) for column in _COLUMNS},
         }
 
     def _now(self, file: PictureFile) -> PictureFile:

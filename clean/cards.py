@@ -1,4 +1,4 @@
-"""What stands under a picture of the review page, in words: values for ``static/cards.js``, never markup."""
+"""What stands under a picture of the review page, in words: values for ``static/card.js``, never markup."""
 
 import json
 from collections import defaultdict

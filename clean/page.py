@@ -1,6 +1,6 @@
 """The review page's frame, as HTML: all its words that are not about one picture. The script fills in what is counted.
 
-No script, style or address from elsewhere, and none inline: the content security policy of ``web.py`` allows neither.
+No script, style or address from elsewhere, and none inline: the policy of ``web_guard.py`` allows neither.
 """
 
 from importlib.resources import files

@@ -54,7 +54,7 @@ class Session:
     @property
     def decided(self) -> int:
         """Pictures decided about since this session began, without what was undone again."""
-        return max(0, self._decided)  # what is undone may be older than the session
+        return self._decided
 
     def reject(self, ids: Iterable[int]) -> Outcome:
         """Move pictures out of ``images/``."""
@@ -95,7 +95,7 @@ class Session:
                 done = Actions(self._project, record).take_back(action.changes)
                 _note(record, action.id, done, is_undone=True)
             self._follow(record)
-            self._decided -= len(done.files)
+            self._decided = max(0, self._decided - len(done.files))  # what is undone may be older than the session
             return _outcome(f"Undone: {action.said}", done)
 
     def redo(self) -> Outcome | None:

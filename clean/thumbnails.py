@@ -56,7 +56,7 @@ def _read(project: Project, file: PictureFile) -> bytes:
 
 def _scaled_down(data: bytes, side: int) -> bytes:
     with _AT_A_TIME:
-        image = decode(data).image
+        image = decode(data, least_side=side).image
         image.thumbnail((side, side), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=85, comment=b"")

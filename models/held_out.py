@@ -11,7 +11,7 @@ from pathlib import Path
 from ..errors import ModelError, ProjectError
 from ..files import Project, sha256_of
 from ..moves import current_path
-from ..record import Record
+from ..record import DecisionAfterRun, Record, State
 from .runs import Run, find_run
 from .transforms import label_of, picture_files
 
@@ -76,20 +76,23 @@ def held_out(project: Project) -> HeldOut:
         decisions = [d for d in record.decisions_after_runs() if _is_of_this_split(project, d.after_run, origin)]
     if not decisions:
         return HeldOut(on_disk)
-    now = {(sha256_of(path), label): path for path, label in on_disk}
-    taken_out = {
-        (d.file.sha256, d.label): current_path(project, d.file)
-        for d in decisions
-        if d.verdict == "reject" and current_path(project, d.file).is_file()
-    }
-    moved = {sha256 for sha256, _ in taken_out}
-    put_in = {
-        (d.file.sha256, d.label): current_path(project, d.file)
-        for d in decisions
-        if d.verdict == "accept" and d.file.sha256 in moved and current_path(project, d.file).is_file()
-    }
-    as_split = {key: path for key, path in (taken_out | now).items() if key not in put_in}
-    corrected = {key: path for key, path in (now | put_in).items() if key not in taken_out}
+    first: dict[int, DecisionAfterRun] = {}  # says what it was before anything was decided
+    for decision in decisions:
+        first.setdefault(decision.file.id, decision)
+    untouched = {(sha256_of(path), label): path for path, label in on_disk}
+    as_split, corrected = {}, {}
+    for decision in first.values():
+        file = decision.file
+        path = untouched.pop((file.sha256, decision.label), None) or untouched.pop((file.sha256, file.label), None)
+        path = path or current_path(project, file)
+        if not path.is_file():
+            continue
+        if not decision.was_rejected:
+            as_split[file.sha256, decision.label] = path
+        if file.state is State.STORED:
+            corrected[file.sha256, file.label] = path
     if as_split.keys() == corrected.keys():
         return HeldOut(on_disk)
-    return HeldOut(*(sorted((path, label) for (_, label), path in one.items()) for one in (as_split, corrected)))
+    return HeldOut(
+        *(sorted((path, label) for (_, label), path in (untouched | one).items()) for one in (as_split, corrected))
+    )

@@ -98,6 +98,9 @@ def split(
     with place.locked("split"), Record(place) as record:
         reconcile(place, record, accept_missing=accept_missing)
         stored = inspect_stored(place, record, progress)
+        looked_at = record.looks.known()
+        if edited := [f for f in stored if f.content.unreadable is None and f.picture not in looked_at]:
+            raise ProjectError(f"{_path(edited[0])} was changed during the split.", "Run birds split again.")
         known = {} if fresh or settings.plain else record.split_parts() or _parts_on_disk(place, stored)
         if known and not current and any(value is not None for value in given.values()):
             raise ProjectError(

@@ -25,6 +25,7 @@ function inTurn(work) {
       say(error.message, true);
     }
     wait(-1);
+    if (isOver) return; // what they would show is gone
     for (const listener of listeners) listener();
   });
 }

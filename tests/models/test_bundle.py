@@ -15,7 +15,7 @@ from birds.files import Project
 from birds.models import evaluate, export, predict
 from birds.models.held_out import held_out
 from birds.models.statistics import confusion_matrix, per_class, wilson_interval
-from birds.moves import reject, settle_moves
+from birds.moves import settle_moves
 from birds.reasons import Reason
 from birds.reconcile import reconcile
 from birds.record import Author, Record
@@ -211,11 +211,13 @@ def test_decisions_on_test_pictures_after_a_run_give_both_figures(root: Path, tm
     with Record(place) as record:
         reconcile(place, record)
         files = {(file.label, file.name): file for file in record.files()}
-        reject(place, record, files["círculo", "0.png"], Reason.BY_HAND, Author.PERSON)
+        record.remember_split((file.id, "test") for file in files.values())
+        record.decide(files["raya negra", "0.png"], "accept", Reason.BY_HAND, Author.PERSON)
         assert evaluate(tmp_path).corrected is None, "a decision before any run, or about no test picture, is no matter"
         with record.transaction():
             moved = files["círculo", "1.png"]
             record.decide(files["círculo", "0.png"], "reject", Reason.BY_HAND, Author.PERSON, after_run="one")
+            record.begin_move(files["círculo", "0.png"].id, "círculo", "0.png", "images/círculo/0.png")
             record.decide(moved, "reject", Reason.MOVED, Author.PERSON, after_run="one")
             record.begin_move(moved.id, "raya negra", "moved.png", "images/círculo/1.png")
             now = record.file(moved.id)
