@@ -28,6 +28,9 @@ _HEIF_BRANDS = frozenset(b"heic heix heim heis hevc hevx hevm hevs heif mif1 mif
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 RESIZES = ("squish", "crop")
 HASHED_SIDE = 256  # pixels; the shorter side of what hashes are made of, where the picture is larger
+MAKE, MODEL, TAKEN, SUBSECOND, SERIAL = 0x010F, 0x0110, 0x9003, 0x9291, 0xA431  # EXIF: camera, DateTimeOriginal, ...
+_EXIF_DETAILS = 0x8769
+_BRANDS_BYTES = 256
 _STRIP_PIXELS = 2_000_000
 _UPRIGHT = {  # EXIF orientation -> what undoes it
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -119,23 +122,29 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS, least_side: int | None 
     return Decoded(image, image_format, width, height, is_plain)
 
 
-def _open(data: bytes) -> Image.Image:
-    """The picture in `data` by its header: its pixels are not decoded yet."""
-    if not _is_heif(data):
-        return Image.open(io.BytesIO(data), formats=FORMATS)
+def _open(source: bytes | Path) -> Image.Image:
+    """The picture in `source` by its header: its pixels are not decoded yet."""
+    given: io.BytesIO | Path
+    if isinstance(source, bytes):
+        given, head = io.BytesIO(source), source[:_BRANDS_BYTES]
+    else:
+        with source.open("rb") as file:
+            given, head = source, file.read(_BRANDS_BYTES)
+    if not _is_heif(head):
+        return Image.open(given, formats=FORMATS)
     try:
         from pillow_heif import HeifImageFile
     except ImportError as error:
         message = 'It is a HEIC picture, which birds reads after pip install "birds[heif]".'
         raise ImageError(message, reason=Reason.NEEDS_HEIF) from error
-    return HeifImageFile(io.BytesIO(data))  # type: ignore[no-untyped-call]
+    return HeifImageFile(given)  # type: ignore[no-untyped-call]
 
 
 def _is_heif(data: bytes) -> bool:
     """Whether the brands in its first box (ISO/IEC 23008-12) say HEIF, as a phone's HEIC does, and not AVIF."""
     if data[4:8] != b"ftyp":
         return False
-    end = min(int.from_bytes(data[:4]), 256)
+    end = min(int.from_bytes(data[:4]), _BRANDS_BYTES)
     brands = {data[8:12], *(data[at : at + 4] for at in range(16, end, 4))}
     return bool(brands & _HEIF_BRANDS) and not brands & _AVIF_BRANDS
 
@@ -210,8 +219,53 @@ def as_jpeg(decoded: Decoded, data: bytes) -> bytes:
         return data
     buffer = io.BytesIO()
     # without its comment: a GIF's may be longer than a JPEG can hold, and Pillow would take it over
-    decoded.image.save(buffer, "JPEG", quality=95, subsampling=0, comment=b"")
+    exif = _capture_exif(data)
+    decoded.image.save(buffer, "JPEG", quality=95, subsampling=0, comment=b"", exif=exif)
     return buffer.getvalue()
+
+
+def exif_of(source: Path | bytes) -> tuple[Image.Exif, dict[int, object]]:
+    """The EXIF of a picture by its header alone, and its details (the IFD "Exif"). Raises whatever bytes lead to."""
+    with _open(source) as opened:
+        exif = opened.getexif()
+        return exif, exif.get_ifd(_EXIF_DETAILS)
+
+
+def _capture_exif(data: bytes) -> Image.Exif:
+    """Camera and time, by which `split/capture.py` finds series; no position, no orientation, nothing else."""
+    kept = Image.Exif()
+    try:
+        exif, details = exif_of(data)
+        kept.update({tag: str(exif[tag]) for tag in (MAKE, MODEL) if tag in exif})
+        kept[_EXIF_DETAILS] = {tag: str(details[tag]) for tag in (TAKEN, SUBSECOND, SERIAL) if tag in details}
+        kept.tobytes()  # strangers wrote it: better none than an error while saving
+    except Exception:  # noqa: BLE001 - a damaged EXIF block says nothing about the pixels
+        return Image.Exif()
+    return kept
+
+
+def scaled_down(data: bytes, side: int) -> bytes:
+    """A JPEG of at most `side` by `side` pixels without EXIF or comment. Raises `ImageError` like `decode`."""
+    image = decode(data, least_side=side).image
+    image.thumbnail((side, side), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=85, comment=b"")
+    return buffer.getvalue()
+
+
+def read_plain(path: Path) -> bytes:
+    """The bytes of a file of ``images/``: no symbolic link below that folder is followed, which itself may be one.
+
+    Raises
+    ------
+    ImageError : UNREADABLE, gone or no plain file.
+    """
+    if path.is_symlink() or path.parent.is_symlink() or not path.is_file():
+        raise ImageError(f"{path} is gone or is no plain file.", reason=Reason.UNREADABLE)
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ImageError(f"{path} cannot be read: {error.strerror}.", reason=Reason.UNREADABLE) from error
 
 
 def sha256(data: bytes) -> str:

@@ -3,18 +3,13 @@
 Thumbnails are made once and kept under ``.birds/cache/thumbnails`` by the SHA-256 of the file they show.
 """
 
-import io
 import threading
 from contextlib import suppress
 from pathlib import Path
 
-from PIL import Image
-
-from ..errors import ImageError
 from ..files import Project, write_bytes
-from ..images import decode, sha256
+from ..images import read_plain, scaled_down, sha256
 from ..moves import current_path
-from ..reasons import Reason
 from ..record import PictureFile
 
 SIDE = 240  # pixels of a thumbnail's longer side
@@ -27,7 +22,7 @@ def thumbnail(project: Project, file: PictureFile) -> bytes:
     cached = _cached(project, file.sha256)
     if cached.is_file():
         return cached.read_bytes()
-    data = _read(project, file)
+    data = read_plain(current_path(project, file))
     small = _scaled_down(data, SIDE)
     with suppress(OSError):  # a full disk keeps none
         write_bytes(_cached(project, sha256(data)), small)  # not file.sha256: the file may have been edited since
@@ -36,28 +31,13 @@ def thumbnail(project: Project, file: PictureFile) -> bytes:
 
 def large(project: Project, file: PictureFile) -> bytes:
     """A JPEG of the whole picture, scaled down to a screen. Raises `ImageError` like `thumbnail`."""
-    return _scaled_down(_read(project, file), _LARGE_SIDE)
+    return _scaled_down(read_plain(current_path(project, file)), _LARGE_SIDE)
 
 
 def _cached(project: Project, digest: str) -> Path:
     return project.cache / "thumbnails" / digest[:2] / f"{digest}.jpg"
 
 
-def _read(project: Project, file: PictureFile) -> bytes:
-    """The file's bytes. No symbolic link below ``images/`` is followed; that folder itself may be one."""
-    path = current_path(project, file)
-    if path.is_symlink() or path.parent.is_symlink() or not path.is_file():
-        raise ImageError(f"{path} is gone or is no plain file.", reason=Reason.UNREADABLE)
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ImageError(f"{path} cannot be read: {error.strerror}.", reason=Reason.UNREADABLE) from error
-
-
 def _scaled_down(data: bytes, side: int) -> bytes:
     with _AT_A_TIME:
-        image = decode(data, least_side=side).image
-        image.thumbnail((side, side), Image.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=85, comment=b"")
-    return buffer.getvalue()
+        return scaled_down(data, side)

@@ -13,10 +13,9 @@ from PIL import Image, ImageDraw, ImageOps
 
 from ..errors import ImageError
 from ..files import Project
-from ..images import decode
+from ..images import read_plain, scaled_down
 from ..moves import image_path
 from ..progress import SILENT, Progress
-from ..reasons import Reason
 from ..record import PictureFile
 from .charts import LIGHT, shortened, text_font
 
@@ -58,27 +57,11 @@ def draw_samples(
             shown[label] = []
             for file in files:
                 try:
-                    shown[label].append(_small_copy(project, file))
+                    shown[label].append(scaled_down(read_plain(image_path(project, file)), SIDE))
                 except ImageError:
                     skipped += 1
                 bar.advance()
     return Samples(shown, skipped)
-
-
-def _small_copy(project: Project, file: PictureFile) -> bytes:
-    """No symbolic link below ``images/`` is followed; that folder itself may be one."""
-    path = image_path(project, file)
-    if path.is_symlink() or path.parent.is_symlink():
-        raise ImageError(f"{path} is a link.", reason=Reason.UNREADABLE)
-    try:
-        data = path.read_bytes()
-    except OSError as error:  # rejected or renamed this very moment
-        raise ImageError(f"{path} cannot be read: {error.strerror}.", reason=Reason.UNREADABLE) from error
-    image = decode(data, least_side=SIDE).image
-    image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
-    bare = Image.new("RGB", image.size)  # Pillow writes a comment that it read back into the file
-    bare.paste(image)
-    return _as_jpeg(bare)
 
 
 def sheet(samples: Mapping[str, Sequence[bytes]]) -> bytes:

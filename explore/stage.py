@@ -4,8 +4,6 @@ No picture is changed or moved. It works right after `birds scrape`, on folders 
 hand, beside the review page, and while another command is at work.
 """
 
-import csv
-import io
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -16,13 +14,13 @@ from ..files import Project, write_bytes
 from ..progress import SILENT, Progress
 from ..reconcile import inspect_stored, reconcile
 from ..record import PictureFile, Record, State
+from ..tables import as_csv
 from .charts import DARK, LIGHT, charts
 from .counts import Counts, Spread, overview
 from .page import page
 from .samples import draw_samples, sheet
 
 SEED = 5
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")  # https://owasp.org/www-community/attacks/CSV_Injection
 
 FOLDER = "exploration"
 
@@ -137,16 +135,14 @@ def _stored(place: Project, record: Record, progress: Progress, *, accept_missin
 
 def _table(classes: Mapping[str, Counts]) -> bytes:
     """A CSV, a class a row; with a byte order mark, without which Excel takes ñ for two letters."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
     spreads = ("width", "height", "shorter_side", "aspect", "bytes")
     figures = ("mean", "std", "min", "median", "max")
     numbers = ("pictures", "rejected", "flagged", "unmeasured")
-    writer.writerow(["label", *numbers, *(f"{s}_{f}" for s in spreads for f in figures), "formats", "sources"])
+    rows = []
     for label, counts in classes.items():
         row = asdict(counts)
         measured = (round(row[s][f], 3) if row[s] else "" for s in spreads for f in figures)
         words = ("; ".join(f"{name} {n}" for name, n in row[column].items()) for column in ("formats", "sources"))
-        name = f"'{label}" if label.startswith(_FORMULA_STARTS) else label
-        writer.writerow([name, *(row[n] for n in numbers), *measured, *words])
-    return text.getvalue().encode("utf-8-sig")
+        rows.append([label, *(row[n] for n in numbers), *measured, *words])
+    columns = ["label", *numbers, *(f"{s}_{f}" for s in spreads for f in figures), "formats", "sources"]
+    return as_csv(columns, rows).encode("utf-8-sig")

@@ -4,8 +4,6 @@ Both are written anew each time and go with the pictures wherever they are shown
 in the table they cannot become formulas, on the page they cannot become markup.
 """
 
-import csv
-import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,13 +15,13 @@ from ..errors import ProjectError
 from ..files import Project, write_bytes
 from ..reconcile import reconcile
 from ..record import PictureFile, Record, State
+from ..tables import as_csv
 from .licences import licence_name, licence_url
 
 _COLUMNS = (
     "label", "file", "title", "author", "licence", "licence_url", "attribution", "source", "page_url", "image_url",
     "added_at",
 )  # fmt: skip
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")  # https://owasp.org/www-community/attacks/CSV_Injection
 _NO_LICENCE = "no licence known"
 
 
@@ -59,17 +57,15 @@ def write_attributions(project: Path) -> AttributionsResult:
 
 
 def _table(stored: Sequence[PictureFile]) -> str:
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)  # lines end in CRLF (RFC 4180): only then is a lone CR in a title quoted
-    writer.writerow(_COLUMNS)
-    for file in stored:
-        origin = file.provenance
-        cells = (
-            file.label, _path(file), origin.title, origin.author, origin.licence, _deed(file), origin.attribution,
-            origin.source, _web_address(origin.page_url), _web_address(origin.image_url), file.added_at,
-        )  # fmt: skip
-        writer.writerow([_harmless(cell or "") for cell in cells])
-    return text.getvalue()
+    return as_csv(_COLUMNS, map(_row, stored))
+
+
+def _row(file: PictureFile) -> tuple[str | None, ...]:
+    origin = file.provenance
+    return (
+        file.label, _path(file), origin.title, origin.author, origin.licence, _deed(file), origin.attribution,
+        origin.source, _web_address(origin.page_url), _web_address(origin.image_url), file.added_at,
+    )  # fmt: skip
 
 
 def _page(stored: Sequence[PictureFile], without_licence: int) -> str:
@@ -118,11 +114,6 @@ def _deed(file: PictureFile) -> str:
 def _web_address(url: str | None) -> str:
     """`url` where others can follow it: not a path on this computer, not a script."""
     return url if url and url.startswith(("http://", "https://")) else ""
-
-
-def _harmless(cell: str) -> str:
-    """`cell` so that a spreadsheet takes it for text."""
-    return f"'{cell}" if cell.startswith(_FORMULA_STARTS) else cell
 
 
 def _link(text: str, address: str) -> str:

@@ -8,13 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from PIL import Image
-
-from ..images import FORMATS
+from ..images import MAKE, MODEL, SERIAL, SUBSECOND, TAKEN, exif_of
 
 SERIES_S = 60.0  # seconds from one photograph of a series to the next
-_MAKE, _MODEL, _EXIF = 0x010F, 0x0110, 0x8769
-_TAKEN, _SUBSECOND, _SERIAL = 0x9003, 0x9291, 0xA431  # DateTimeOriginal, SubSecTimeOriginal, BodySerialNumber
 
 
 @dataclass(frozen=True)
@@ -28,13 +24,11 @@ class Capture:
 def capture_of(path: Path) -> Capture | None:
     """What the EXIF of the picture in `path` says; None where it says nothing of use, or cannot be read."""
     try:
-        with Image.open(path, formats=FORMATS) as opened:
-            exif = opened.getexif()
-            details = exif.get_ifd(_EXIF)
-            tags = (exif.get(_MAKE), exif.get(_MODEL), details.get(_SERIAL))
-            camera = " ".join(text for tag in tags if (text := str(tag or "").strip("\0 ")))
-            taken = datetime.strptime(str(details[_TAKEN]).strip("\0 "), "%Y:%m:%d %H:%M:%S").replace(tzinfo=UTC)
-            fraction = float("0." + "".join(filter(str.isdecimal, str(details.get(_SUBSECOND, "")))) + "0")
+        exif, details = exif_of(path)
+        tags = (exif.get(MAKE), exif.get(MODEL), details.get(SERIAL))
+        camera = " ".join(text for tag in tags if (text := str(tag or "").strip("\0 ")))
+        taken = datetime.strptime(str(details[TAKEN]).strip("\0 "), "%Y:%m:%d %H:%M:%S").replace(tzinfo=UTC)
+        fraction = float("0." + "".join(filter(str.isdecimal, str(details.get(SUBSECOND, "")))) + "0")
     except Exception:  # noqa: BLE001 - files of strangers; without a time it is in no series
         return None
     return Capture(camera, taken.timestamp() + fraction) if camera else None

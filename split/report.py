@@ -4,14 +4,13 @@ split.csv    part, label, file, group (the same number for what stays together),
 leaks.csv    each picture of test and val with the training picture nearest to it
 """
 
-import csv
-import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from .. import files
 from ..record import PictureFile, Record
+from ..tables import as_csv
 from . import leaks
 from .plan import Plan
 
@@ -53,22 +52,18 @@ def write_tables(folder: Path, plan: Plan, found: Iterable[Neighbour]) -> None:
         (plan.parts.get(f.id), f.label, f.name, group_of.get(f.id), plan.left_out.get(f.id), f.sha256)
         for f in plan.files.values()
     )
-    _write_table(folder / "split.csv", ("part", "label", "file", "group", "left_out", "sha256"), splits)
+    files.write_bytes(
+        folder / "split.csv", as_csv(("part", "label", "file", "group", "left_out", "sha256"), splits).encode()
+    )
     nearest_first = sorted(found, key=lambda one: (one.part != "test", -one.similarity))
     pairs = (
         (n.part, _path(n.file), _path(n.nearest), f"{n.similarity:.3f}", "leak" if n.is_leak else "")
         for n in nearest_first
     )
-    _write_table(folder / "leaks.csv", ("part", "file", "nearest_in_train", "similarity", "verdict"), pairs)
+    files.write_bytes(
+        folder / "leaks.csv", as_csv(("part", "file", "nearest_in_train", "similarity", "verdict"), pairs).encode()
+    )
 
 
 def _path(file: PictureFile) -> str:
     return f"{file.label}/{file.name}"
-
-
-def _write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(columns)
-    writer.writerows(rows)
-    files.write_bytes(path, text.getvalue().encode())

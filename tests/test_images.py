@@ -13,6 +13,7 @@ from birds.errors import ImageError
 from birds.fingerprints import perceptual_hashes
 from birds.looks import look_at
 from birds.reasons import Reason
+from birds.split.capture import capture_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageOps, ImageStat
@@ -475,3 +476,21 @@ def test_hostile_files_have_a_reason_or_become_a_plain_jpeg(real_data: Path) -> 
         assert images.decode(stored).is_plain_jpeg, path.name
         decoded += 1
     assert decoded >= 30
+
+
+def test_what_is_encoded_anew_keeps_camera_and_time_and_no_position(make_picture: Make, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[images.MAKE], exif[images.MODEL], exif[0x0112] = "Canon", "R6", 6  # turned by a quarter: it is encoded anew
+    exif[0x8769] = {images.TAKEN: "2026:05:01 10:00:00", images.SERIAL: "77", 0x9286: b"a comment"}
+    exif[0x8825] = {1: "N", 2: (37.0, 10.0, 0.0)}  # the nest's position
+    data = _saved(make_picture(3), "JPEG", exif=exif)
+    stored = images.as_jpeg(images.decode(data), data)
+    kept, details = images.exif_of(stored)
+    assert {**kept, 0x8769: details} == {
+        images.MAKE: "Canon",
+        images.MODEL: "R6",
+        0x8769: {images.TAKEN: "2026:05:01 10:00:00", images.SERIAL: "77"},
+    }
+    (tmp_path / "a.jpg").write_bytes(stored)
+    (tmp_path / "b.jpg").write_bytes(data)
+    assert capture_of(tmp_path / "a.jpg") == capture_of(tmp_path / "b.jpg") is not None

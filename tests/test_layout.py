@@ -15,7 +15,7 @@ STAGES = {"scrape", "clean", "explore", "split", "train"}
 LEAVES = {
     "record", "reconcile", "species", "duplicates", "images", "net", "web", "files", "config", "console", "progress",
     "errors", "reasons", "lazy", "addresses", "alignment", "fingerprints", "hamming", "looks", "moves", "quality",
-    "record_files", "record_looks", "record_review", "record_tables", "robots", "web_guard", "wire",
+    "record_files", "record_looks", "record_review", "record_tables", "robots", "tables", "web_guard", "wire",
 }  # fmt: skip
 RANK = {
     "__main__": 0,

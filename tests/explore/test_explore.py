@@ -241,8 +241,8 @@ def test_only_the_samples_are_decoded(
     explore(project.root)
     decoded = []
     monkeypatch.setattr("birds.reconcile.look_at", lambda data: pytest.fail("decoded again"))
-    real = sampling.decode
-    monkeypatch.setattr(sampling, "decode", lambda *a, **k: decoded.append(1) or real(*a, **k))
+    real = sampling.scaled_down
+    monkeypatch.setattr(sampling, "scaled_down", lambda *a, **k: decoded.append(1) or real(*a, **k))
     explore(project.root)
     assert len(decoded) == 12
 
