@@ -3,6 +3,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pillow_heif
 import pytest
 from birds.split.capture import Capture, capture_of, series
 from PIL import Image
@@ -82,3 +83,13 @@ def test_a_series_goes_on_while_one_photograph_follows_another_within_a_minute()
     ]
     captures = [(picture, Capture(camera, taken_s)) for picture, camera, taken_s in shots]
     assert series(captures) == series(captures[::-1]) == [[1, 2, 3], [5, 6]]
+
+
+def test_a_phones_heic_has_its_capture(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0110], exif[0x8769] = "Apple", "iPhone", {0x9003: "2026:05:01 10:00:00"}
+    path = tmp_path / "a.heic"
+    pillow_heif.from_pillow(Image.new("RGB", (80, 80), "red")).save(path, exif=exif.tobytes())
+    found = capture_of(path)
+    assert found is not None
+    assert found.camera == "Apple iPhone"
