@@ -16,10 +16,13 @@ from .console import print_error
 from .demo.command import gallery
 from .errors import BirdsError
 from .explore.command import explore
-from .models.command import archs, evaluate, export, predict, runs
+from .models.archs_command import archs
+from .models.command import evaluate, export, predict
+from .models.runs_command import runs
 from .scrape.command import attributions, scrape
 from .split.command import split
 from .train.command import train
+from .train.compare_command import compare, lr_find
 
 
 class _BirdsGroup(TyperGroup):
@@ -69,8 +72,8 @@ def _birds(
 
 
 for _command in (
-    commands.run, scrape, clean, explore, split, train, export, evaluate, predict, commands.demo, gallery,
-    commands.doctor, commands.status, runs, archs, commands.species, commands.images, attributions,
+    commands.run, scrape, clean, explore, split, train, compare, lr_find, export, evaluate, predict, commands.demo,
+    gallery, commands.doctor, commands.status, runs, archs, commands.species, commands.images, attributions,
 ):  # fmt: skip
     app.command()(_command)
 

@@ -25,13 +25,21 @@ from typing import Any
 from .errors import UsageError
 
 FILE_NAME = "birds.toml"
-_BY_PHASE = ("epochs", "patience", "lr", "plateau_min_delta", "plateau_factor")
+_BY_PHASE = (
+    "epochs", "patience", "lr", "plateau_min_delta", "plateau_patience", "plateau_factor", "weight_decay",
+    "label_smoothing", "mixup",
+)  # fmt: skip
+_WHOLE = ("epochs", "patience", "plateau_patience")
+AUTO = "auto"  # a learning rate that is searched for
 _LISTS = {  # a flag, and its argument
     "source": "sources",
     "source_url": "source_urls",
     "allow_host": "allow_hosts",
     "threshold": "thresholds",
 }
+_SWITCHES = (
+    "class_weights", "averaging", "feature_cache", "mirror", "calibrate", "flip", "crop", "colour", "rotate", "compile"
+)  # fmt: skip
 _KEYS: dict[str, dict[str, type]] = {
     "scrape": {
         "limit": int, "source": list, "licence": str, "thumbnails": bool, "google_url": str, "source_url": list,
@@ -41,10 +49,17 @@ _KEYS: dict[str, dict[str, type]] = {
     "split": {"ratio": str, "seed": int, "plain": bool, "group_by": str, "kfold": int},
     "train": {
         "arch": str, "weights": str, "batch_size": int, "size": int, "resize": str, "seed": int, "recipe": str,
-        **dict.fromkeys(_BY_PHASE, str),
+        "schedule": str, "cutmix": float, "views": int, "precision": str, "workers": int,
+        **dict.fromkeys(_BY_PHASE, str), **dict.fromkeys(_SWITCHES, bool),
     },
 }  # fmt: skip
-_IN_WORDS = {int: "a whole number", str: "a text in quotes", bool: "true or false", list: "a list of texts"}
+_IN_WORDS = {
+    int: "a whole number",
+    float: "a number",
+    str: "a text in quotes",
+    bool: "true or false",
+    list: "a list of texts",
+}
 
 
 @dataclass(frozen=True)
@@ -112,26 +127,33 @@ def _from_project(source: Any, project: Path) -> Any:
 def _is_a(kind: type, value: Any) -> bool:
     if kind is list:
         return isinstance(value, list) and all(isinstance(item, str) for item in value)
+    if kind is float:
+        return type(value) in (int, float)
     return type(value) is kind  # True is an int for isinstance
 
 
-def by_phase(values: Mapping[str, str | None]) -> dict[str, tuple[float, ...]]:
+def by_phase(values: Mapping[str, str | None]) -> dict[str, tuple[float, ...] | str]:
     """Settings by phase as numbers: ``{"lr": "3e-3,3e-4"}`` as ``{"lr": (0.003, 0.0003)}``; None falls away.
+
+    A learning rate may also be `AUTO`.
 
     Raises
     ------
     UsageError : one is no number, or epochs or patience are not whole.
     """
-    numbers: dict[str, tuple[float, ...]] = {}
+    numbers: dict[str, tuple[float, ...] | str] = {}
     for name, text in values.items():
         flag = f"--{name.replace('_', '-')}"
         if text is None:
             continue
+        if name == "lr" and text == AUTO:
+            numbers[name] = AUTO
+            continue
         try:
-            parse = int if name in ("epochs", "patience") else float
+            parse = int if name in _WHOLE else float
             numbers[name] = tuple(parse(part) for part in text.split(","))
         except ValueError as error:
-            kind = "whole numbers" if name in ("epochs", "patience") else "numbers"
+            kind = "whole numbers" if name in _WHOLE else "numbers"
             hint = f"It takes {kind}: {flag} 3 for both phases, {flag} 3,5 for each."
             raise UsageError(f"{flag} is {text!r}.", hint) from error
     return numbers
@@ -156,6 +178,7 @@ def scrape_arguments(table: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def train_arguments(table: Mapping[str, Any]) -> dict[str, Any]:
-    """Flags of ``birds train`` as keyword arguments of its stage."""
+    """Flags of ``birds train`` as keyword arguments of its stage; None falls away."""
     texts = {key: value for key, value in table.items() if key in _BY_PHASE}
-    return {key: value for key, value in table.items() if key not in texts} | by_phase(texts)
+    plain = {key: value for key, value in table.items() if key not in texts and value is not None}
+    return plain | by_phase(texts)

@@ -29,7 +29,7 @@ from birds.clean.labels import guess_labels
 from birds.duplicates import groups, near_pairs
 from birds.files import sha256_of
 from birds.fingerprints import fingerprint
-from birds.models.features import VIEWS, arch_of, features
+from birds.models.features import arch_of, features, load_body
 from birds.models.transforms import label_of, picture_files
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -180,19 +180,16 @@ def main() -> None:
 
     for name in arguments.weights:
         path = arguments.data / "weights" / f"{name}.safetensors"
-        vectors = {}
+        arch, rows = str(arch_of(path)), np.arange(len(files))
         with tempfile.TemporaryDirectory() as cache:
             for kept in ("computed", "from the cache"):
                 cost: dict[str, list[float]] = defaultdict(list)
                 with measured(cost):
-                    for view in VIEWS:
-                        vectors[view] = features(
-                            pictures, arch=str(arch_of(path)), weights=str(path), cache=Path(cache), view=view
-                        )
+                    seen = features(pictures, arch=arch, body=load_body(arch, str(path)), cache=Path(cache))
+                    whole, mirrored = (seen.gather(rows, view) for view in (0, 1))
                 show({"name": f"features, {kept}", "weights": name, **figures(cost, len(files))})
-        whole = vectors["whole"]
         contenders = {
-            BIRDS: birds(sum(vectors.values()), shots),
+            BIRDS: birds(whole + mirrored, shots),
             "plain, C=1": plain(whole, 1.0),
             "plain, C=0.001": plain(whole, 0.001),
             "own loss, C=1": own_loss(whole, 1.0),
@@ -201,7 +198,7 @@ def main() -> None:
             "fastai, 3 epochs": fastai_loss(whole, 3),  # the best of 1, 3, 5 and 10 on draws 100:103
             "fastai, 5 epochs": fastai_loss(whole, 5),
         }
-        guesses = guess_labels(sum(vectors.values()), labels, shots)
+        guesses = guess_labels(whole + mirrored, labels, shots)
         natural = frozenset(i for i, guess in enumerate(guesses) if guess and guess.is_suspected)
         costs: dict[str, dict[str, list[float]]] = {one: defaultdict(list) for one in contenders}
         for draw in draws:

@@ -50,7 +50,9 @@ def suspect_labels(
     WeightsError : the weights cannot be had, or do not fit the architecture.
     UsageError : there is no architecture `arch`.
     """
-    from ..models.features import VIEWS, arch_of, features  # torch: not before it is needed
+    import numpy as np
+
+    from ..models.features import arch_of, features, load_body  # torch: not before it is needed
     from ..models.weights import IMAGENET, NONE
 
     if weights == NONE:
@@ -58,11 +60,11 @@ def suspect_labels(
     if arch is None and weights != IMAGENET:
         arch = arch_of(Path(weights))
     pictures = [(file.sha256, path) for file, path in zip(files, paths, strict=True)]
-    whole, mirrored = (
-        features(pictures, arch=arch or DEFAULT_ARCH, weights=weights, cache=cache, view=view, progress=progress)
-        for view in VIEWS
-    )
-    seen = whole + mirrored  # as good as their mean: the scale is of no account
+    arch = arch or DEFAULT_ARCH
+    body = load_body(arch, weights, progress)
+    found = features(pictures, arch=arch, body=body, cache=cache, progress=progress)
+    rows = np.arange(len(found))
+    seen = found.gather(rows, 0) + found.gather(rows, 1)  # as good as their mean: the scale is of no account
     labels = [file.label for file in files]
     guesses = guess_labels(seen, labels, groups, seed=seed)
     if left_out := _left_out(seen, labels, guesses):

@@ -118,7 +118,7 @@ def _guesses(
             progress=progress,
         )
     except WeightsError as error:
-        if weights != "imagenet":
+        if weights not in ("imagenet", "imagenet-v1"):
             hint = "Give a file of torchvision's parameter names with its --arch, or leave --weights out."
             raise WeightsError(error.message, hint) from error
         progress.note(f"Wrong labels were not looked for. {error.message} Give a file of weights with --weights FILE.")

@@ -1,4 +1,4 @@
-"""Every classification network of torchvision, cut into a body and a head.
+"""Every classification network of torchvision, and timm's by the name ``timm:NAME``, cut into a body and a head.
 
 The body is torchvision's own network, forward pass and parameter names included, its last linear layer taken off (and
 pooling by mean and maximum, where it ended in a mean): a batch of pictures in, one feature vector a picture out. So
@@ -13,30 +13,39 @@ import torch
 from torch import nn
 
 from ..errors import UsageError
+from . import timm_networks
 from .gate import torchvision
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 HEAD_DROPOUT = 0.25
 _ONE_SIZE = ("vit_", "maxvit_")  # take pictures of the size they were built for and no other
+_CLASSIFIERS = ("fc", "classifier", "heads", "head")  # what torchvision's networks call theirs
 _LEAST_ENLARGED = 128  # pixels
+_PATCHES = 32  # pixels that most patch sizes divide
 _AUXILIARY = ("aux1", "aux2", "AuxLogits")  # extra classifiers of GoogLeNet and Inception, used by neither phase
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """One network, by torchvision's name.
+    """One network, by torchvision's name or as ``timm:NAME``.
 
     Attributes
     ----------
     size : pixels of a side that its published weights were trained at; the default for training.
+    is_one_size : whether it takes pictures of that size and no other.
+    mean, std : of red, green and blue, what its published weights expect to be taken off and divided by.
     parameters : of the whole published network, in millions.
+    accuracy : per cent, ImageNet top-1, as torchvision publishes it; timm keeps none where it can be asked.
     """
 
     name: str
     size: int
+    is_one_size: bool = False
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    std: tuple[float, float, float] = IMAGENET_STD
     parameters: float | None = None
-    accuracy: float | None = None  # per cent, ImageNet top-1, as torchvision publishes it
+    accuracy: float | None = None
 
 
 def names() -> list[str]:
@@ -45,36 +54,58 @@ def names() -> list[str]:
 
 
 def find(name: str) -> Architecture:
-    """The architecture called `name`. Raises UsageError that names the nearest ones."""
-    if name not in names():
-        longer = [known for known in names() if known.startswith(name.lower())]  # resnext50 for resnext50_32x4d
-        near = (longer or difflib.get_close_matches(name.lower(), names(), n=3, cutoff=0.5))[:3]
-        raise UsageError(
-            f"There is no architecture {name!r}.",
-            f"Did you mean {', '.join(near)}?" if near else "`birds archs` lists them.",
+    """The architecture called `name`. Raises UsageError that names the nearest ones, or says that timm is missing."""
+    if timm_networks.is_one(name):
+        _check_name(name, timm_networks.names(), "`birds archs timm:PART` lists timm's.")
+        published = timm_networks.published(name)
+        return Architecture(
+            name=name,
+            size=published.input_size[1],
+            is_one_size=published.fixed_input_size,
+            mean=published.mean,
+            std=published.std,
+            parameters=timm_networks.count_parameters(name) / 1e6,
         )
+    _check_name(name, names(), "`birds archs` lists them.")
     weights = torchvision.models.get_model_weights(name).DEFAULT
-    sizes = weights.transforms.keywords if hasattr(weights.transforms, "keywords") else {}
-    published = weights.meta.get("_metrics", {}).get("ImageNet-1K", {})
-    parameters = weights.meta.get("num_params")
+    expected = weights.transforms.keywords  # of functools.partial(ImageClassification, ...)
     return Architecture(
         name=name,
-        size=int(sizes.get("crop_size", 224)),
-        parameters=parameters / 1e6 if parameters else None,
-        accuracy=published.get("acc@1"),
+        size=expected["crop_size"],
+        is_one_size=name.startswith(_ONE_SIZE),
+        mean=expected.get("mean", IMAGENET_MEAN),
+        std=expected.get("std", IMAGENET_STD),
+        parameters=weights.meta["num_params"] / 1e6,
+        accuracy=weights.meta["_metrics"]["ImageNet-1K"]["acc@1"],
     )
 
 
-class Classifier(nn.Module):
-    """Body and head: float pictures [N, 3, size, size], normalised, to logits [N, classes]."""
+def _check_name(name: str, known: list[str], where: str) -> None:
+    if name not in known:
+        longer = [one for one in known if one.startswith(name.lower())]  # resnext50 for resnext50_32x4d
+        near = (longer or difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.5))[:3]
+        raise UsageError(f"There is no architecture {name!r}.", f"Did you mean {', '.join(near)}?" if near else where)
 
-    def __init__(self, body: nn.Module, head: nn.Module) -> None:
+
+class Classifier(nn.Module):
+    """Body and head: float pictures [N, 3, size, size], normalised, to logits [N, classes].
+
+    Parameters
+    ----------
+    mirror : in eval mode, the head sees the mean of the features of each picture and of its mirror image.
+    """
+
+    def __init__(self, body: nn.Module, head: nn.Sequential, mirror: bool = False) -> None:
         super().__init__()
         self.body = body
         self.head = head
+        self.mirror = mirror
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self.head(self.body(pictures))
+        features = self.body(pictures)
+        if self.mirror and not self.training:
+            features = (features + self.body(pictures.flip(-1))) / 2
+        logits: torch.Tensor = self.head(features)
         return logits
 
 
@@ -90,17 +121,35 @@ class ConcatPool(nn.Module):
 
 
 def make_body(name: str) -> tuple[nn.Module, int]:
-    """torchvision's network `name` with random weights and without its last linear layer; and its number of features.
+    """The network `name` with random weights and without its last linear layer; and its number of features.
 
     The body maps float pictures [N, 3, size, size] to features [N, features].
     """
-    extra = {"init_weights": True} if name in ("googlenet", "inception_v3") else {}  # silences a warning
-    network = torchvision.models.get_model(name, weights=None, **extra)
+    if timm_networks.is_one(name):
+        return timm_networks.make_body(name)
+    options: dict[str, object] = {}
+    if name in ("googlenet", "inception_v3"):
+        # Their published weights expect inputs from -1 to 1; without the second they warn.
+        options = {"transform_input": True, "init_weights": True}
+    elif name.startswith("vit_"):  # a position embedding for the size of the published weights, not always 224
+        options = {"image_size": find(name).size}
+    network = torchvision.models.get_model(name, weights=None, **options)
     for auxiliary in _AUXILIARY:
         if hasattr(network, auxiliary):
             setattr(network, auxiliary, None)
             network.aux_logits = False
     return network, _take_classifier_off(network)
+
+
+def head_names(body: nn.Module) -> set[str]:
+    """First parts of the parameter names that weights for `body` may have besides its own: of what was taken off."""
+    if timm_networks.made(body):
+        return timm_networks.head_names(body)
+    return {_classifier_of(body), *_AUXILIARY}
+
+
+def _classifier_of(network: nn.Module) -> str:
+    return next(name for name in _CLASSIFIERS if hasattr(network, name))
 
 
 def _take_classifier_off(network: nn.Module) -> int:
@@ -109,7 +158,7 @@ def _take_classifier_off(network: nn.Module) -> int:
         features = network.classifier[1].in_channels  # type: ignore[index,union-attr]  # torchvision's Sequential
         network.classifier = nn.Sequential(ConcatPool(), nn.Flatten())
         return 2 * int(features)
-    attribute = next(name for name in ("fc", "classifier", "heads", "head") if hasattr(network, name))
+    attribute = _classifier_of(network)
     classifier = getattr(network, attribute)
     if isinstance(classifier, nn.Linear):
         setattr(network, attribute, nn.Identity())
@@ -126,7 +175,7 @@ def _take_classifier_off(network: nn.Module) -> int:
     return linear.in_features
 
 
-def make_head(features: int, classes: int) -> nn.Module:
+def make_head(features: int, classes: int) -> nn.Sequential:
     """A new head: features [N, features] to logits [N, classes]. Standardises, drops out, classifies linearly."""
     linear = nn.Linear(features, classes)
     nn.init.zeros_(linear.weight)  # every class equally likely at the start: loss ln(classes)
@@ -142,7 +191,11 @@ def evaluation_size(name: str, size: int) -> int:
     of split seeds 5 to 7: validation loss 0.468 and accuracy 0.844 at 256 pixels, 0.506 and 0.816 at 224. Small ones
     stay as they are: where the last map has 2x2 places, one more row and column make it another map.
     """
-    return size if size < _LEAST_ENLARGED or name.startswith(_ONE_SIZE) else round(size * 8 / 7)
+    if size < _LEAST_ENLARGED or find(name).is_one_size:
+        return size
+    if timm_networks.is_one(name):  # some of timm's cut pictures into patches without a rest
+        return round(size * 8 / 7 / _PATCHES) * _PATCHES
+    return round(size * 8 / 7)
 
 
 def parameter_groups(model: Classifier) -> list[list[nn.Parameter]]:

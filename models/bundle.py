@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from PIL import Image
@@ -22,6 +22,7 @@ from .. import files
 from ..errors import ModelError
 from ..files import Project
 from ..progress import SILENT, Progress
+from .architectures import Classifier
 from .data import make_dataloaders
 from .gate import fastai
 from .learner import make_learner
@@ -120,20 +121,31 @@ def open_run(run: Run, phase: str | None = None) -> Any:
             resize=config["resize"],
             batch_size=_BATCH,
         )
-    learner, _ = make_learner(dls, config["arch"], NONE, recipe=config["recipe"])
-    best = (run.result or {}).get("best_phase")
-    load_phase(learner, run, phase or str(best))
+    mirror = config.get("mirror", False)  # runs of before format 2 have none
+    learner, _ = make_learner(dls, config["arch"], NONE, recipe=config["recipe"], mirror=mirror)
+    load_phase(learner, run, phase)
     return learner
 
 
-def load_phase(learner: Any, run: Run, phase: str) -> None:
-    """Fill a learner of `run` with the best weights of one phase."""
-    path = run.weights_of(phase)
+def load_phase(learner: Any, run: Run, phase: str | None) -> None:
+    """Fill a learner of `run` with the best weights of one phase; of None with the final ones, calibrated."""
+    result = run.result or {}
+    path = run.weights_of(phase or str(result.get("best_phase")))
     if not path.is_file():
         known = ", ".join(phases_of(run))
         raise ModelError(f"The run {run.name} has no weights of a phase {phase!r}.", f"Its phases: {known}.")
     learner.model.load_state_dict(torch.load(path, map_location=learner.dls.device, weights_only=True))
+    if phase is None and (temperature := result.get("temperature", 1.0)) != 1.0:
+        scale_logits(learner.model, 1 / temperature)
     learner.model.eval()
+
+
+def scale_logits(model: Classifier, factor: float) -> None:
+    """Multiply a network's logits by `factor`: in its last layer, so that whatever it is exported to has it in."""
+    last = cast(torch.nn.Linear, model.head[-1])
+    with torch.no_grad():
+        last.weight.mul_(factor)
+        last.bias.mul_(factor)
 
 
 def phases_of(run: Run) -> list[str]:

@@ -1,4 +1,4 @@
-"""``birds export``, ``evaluate``, ``predict``, ``runs`` and ``archs``."""
+"""``birds export``, ``evaluate`` and ``predict``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -104,55 +104,3 @@ def predict(
         console.note(f"Skipped {file}: {why}")
     rows = [(p.file, ", ".join(f"{label} {share:.3f}" for label, share in p.top)) for p in result.predictions]
     console.result(result, table=(("picture", "most probable"), rows))
-
-
-def runs(project: ProjectDir = Path(), as_json: JsonFlag = False, quiet: QuietFlag = False) -> None:
-    """List the runs, newest first.
-
-    Example: birds runs
-    """
-    from ..files import Project
-    from .runs import list_runs
-
-    console = Console(as_json=as_json, quiet=quiet)
-    found = [
-        {"run": run.name, "arch": run.config["arch"], "is_exported": run.bundle.is_dir(), "result": run.result}
-        for run in list_runs(Project(project))
-    ]
-    rows = [
-        (
-            one["run"],
-            one["arch"],
-            f"{one['result']['valid_loss']:.4f}" if one["result"] else "not finished",
-            f"{one['result']['valid_accuracy']:.3f}" if one["result"] else "-",
-            "yes" if one["is_exported"] else "no",
-        )
-        for one in found
-    ]
-    text = "" if rows else "No runs yet. Start one with: birds train"
-    titles = ("run", "network", "validation loss", "accuracy", "exported")
-    console.result({"runs": found}, text, table=(titles, rows) if rows else None)
-
-
-def archs(
-    pattern: Annotated[str, typer.Argument(metavar="[FILTER]", help="Part of a name.")] = "",
-    as_json: JsonFlag = False,
-    quiet: QuietFlag = False,
-) -> None:
-    """List the networks that `birds train --arch` knows, with their size and published accuracy.
-
-    Example: birds archs resne
-    """
-    from . import architectures
-    from .weights import cached_file
-
-    console = Console(as_json=as_json, quiet=quiet)
-    found = [architectures.find(name) for name in architectures.names() if pattern.lower() in name]
-    listed = [{**vars(arch), "weights_cached": cached_file(arch.name) is not None} for arch in found]
-    rows = [
-        (a["name"], f"{a['parameters']:.1f}", a["size"], f"{a['accuracy']:.1f}", "yes" if a["weights_cached"] else "no")
-        for a in listed
-    ]
-    titles = ("network", "million parameters", "pixels", "ImageNet accuracy %", "weights cached")
-    text = "" if rows else f"No network has {pattern!r} in its name. `birds archs` lists all."
-    console.result({"archs": listed}, text, table=(titles, rows) if rows else None)

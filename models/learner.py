@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ..progress import SILENT, Progress
 from .architectures import IMAGENET_MEAN, IMAGENET_STD, Classifier, make_body, make_head, parameter_groups
 from .gate import fastai, torchvision
 from .weights import NONE, load_pretrained
@@ -9,7 +10,9 @@ from .weights import NONE, load_pretrained
 RECIPES = ("default", "2024")
 
 
-def make_learner(dls: Any, arch: str, weights: str, *, recipe: str = "default") -> tuple[Any, str]:
+def make_learner(
+    dls: Any, arch: str, weights: str, *, recipe: str = "default", mirror: bool = False, progress: Progress = SILENT
+) -> tuple[Any, str]:
     """A Learner of `arch` on `dls`, and in words where its weights come from.
 
     Parameters
@@ -17,15 +20,16 @@ def make_learner(dls: Any, arch: str, weights: str, *, recipe: str = "default") 
     dls : see `data.make_dataloaders`; ``dls.vocab`` gives the classes.
     arch : a name of `architectures.names`.
     weights : ``imagenet``, ``none`` or a file, see `weights.load_pretrained`.
+    mirror : the network judges a picture by the mean over it and its mirror image, see `architectures.Classifier`.
     recipe : ``2024`` builds the network as the notebook did, by fastai's ``vision_learner``.
 
     The loss is cross-entropy in nats. ``train_bn=False``: frozen layers stay as they are, batch norm included.
     """
     body, features = make_body(arch)
-    source = "random weights" if weights == NONE else load_pretrained(body, arch, weights)
+    source = "random weights" if weights == NONE else load_pretrained(body, arch, weights, progress)
     if recipe == "2024":
         return _vision_learner(dls, arch, body.state_dict()), source
-    model = Classifier(body, make_head(features, len(dls.vocab)))
+    model = Classifier(body, make_head(features, len(dls.vocab)), mirror=mirror)
     learner = fastai.Learner(
         dls,
         model,

@@ -35,6 +35,14 @@ class Run:
         return _read_json(self.folder / "config.json")
 
     @property
+    def is_readable(self) -> bool:
+        """Whether its config can be read; `birds runs` shows those that cannot."""
+        try:
+            return isinstance(self.config.get("created_at"), str)
+        except (ModelError, AttributeError):
+            return False
+
+    @property
     def result(self) -> dict[str, Any] | None:
         """How the run ended, or None while it has not."""
         path = self.folder / "result.json"
@@ -70,7 +78,8 @@ def list_runs(project: Project) -> list[Run]:
     """All runs, newest first."""
     if not project.runs.is_dir():
         return []
-    runs = [Run(folder) for folder in project.runs.iterdir() if (folder / "config.json").is_file()]
+    folders = (folder for folder in project.runs.iterdir() if (folder / "config.json").is_file())
+    runs = [run for run in map(Run, folders) if run.is_readable]
     return sorted(runs, key=lambda run: (run.config["created_at"], run.name), reverse=True)
 
 

@@ -12,11 +12,8 @@ from typing import Any
 from PIL import Image
 
 from .. import images
+from .augmentation import Augmentation
 from .gate import fastai
-
-_AREA = (0.5, 1.0)  # share of the picture that a random crop keeps, as in the notebook
-_ASPECT = (3 / 4, 4 / 3)
-_CROP_TRIES = 10
 
 
 def open_picture(path: str | Path | Image.Image) -> Any:
@@ -57,28 +54,19 @@ class Prepare(fastai.Transform):  # type: ignore[misc]  # fastai ships no types
 
 
 class RandomCrop(fastai.Transform):  # type: ignore[misc]
-    """In training: a random part of the picture scaled to a square (the crop of Szegedy et al. 2015)."""
+    """In training: a random view of the picture, see `augmentation.Augmentation`, as a square.
+
+    `chance` is set for each picture by `data.RepeatableDL`.
+    """
 
     split_idx = 0
     order = 1
+    augmentation = Augmentation()
+    chance = random.Random(0)
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, augmentation: Augmentation = augmentation) -> None:
         super().__init__()
-        self.size = size
+        self.size, self.augmentation = size, augmentation
 
     def encodes(self, picture: fastai.PILImage) -> Any:
-        box = random_box(picture.width, picture.height)
-        square = picture.resize((self.size, self.size), Image.Resampling.BILINEAR, box=box, reducing_gap=2.0)
-        return fastai.PILImage(square)
-
-
-def random_box(width: int, height: int) -> tuple[int, int, int, int]:
-    """(left, top, right, bottom) in pixels: a random share of the area, or all of it where none fits."""
-    for _ in range(_CROP_TRIES):
-        area = width * height * random.uniform(*_AREA)
-        aspect = random.uniform(*_ASPECT)
-        w, h = round((area * aspect) ** 0.5), round((area / aspect) ** 0.5)
-        if 0 < w <= width and 0 < h <= height:
-            left, top = random.randint(0, width - w), random.randint(0, height - h)
-            return left, top, left + w, top + h
-    return 0, 0, width, height
+        return fastai.PILImage(self.augmentation.view(picture, self.size, self.chance))

@@ -6,11 +6,9 @@ ReduceLROnPlateau 62, EarlyStoppingCallback 63 (it leaves the loop, later ones a
 
 import contextlib
 import io
-import random
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -29,6 +27,51 @@ class FrozenBody(fastai.Callback):  # type: ignore[misc]  # fastai ships no type
 
     def before_train(self) -> None:
         self.learn.model.body.eval()
+
+
+class FixedStatistics(fastai.Callback):  # type: ignore[misc]
+    """Keeps the body's batch norm on its own statistics while its weights are fine-tuned.
+
+    Sixteen pictures a step say little of a distribution, and weights that were converted with batch norm folded into
+    the convolutions have no other: on birds8 with MobileNetV2, three folds, validation loss 0.38 against 0.46.
+    """
+
+    order = 0
+
+    def before_train(self) -> None:
+        for module in self.learn.model.body.modules():
+            if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
+                module.eval()
+
+
+class TrainingLoss(fastai.Callback):  # type: ignore[misc]
+    """The loss of training batches: cross-entropy with smoothed labels and weighted classes.
+
+    Validation keeps the learner's own, plain cross-entropy: figures stay comparable whatever a run trains with.
+
+    Parameters
+    ----------
+    label_smoothing : share of probability that is spread evenly over all classes.
+    class_weights : [classes], or None where all weigh the same.
+    """
+
+    order = -5  # before fastai's MixUp, which wraps it during training and puts it back after
+
+    def __init__(self, label_smoothing: float, class_weights: torch.Tensor | None) -> None:
+        self.loss = fastai.CrossEntropyLossFlat(weight=class_weights, label_smoothing=label_smoothing)
+
+    def before_fit(self) -> None:
+        self.plain = self.learn.loss_func
+
+    def before_train(self) -> None:
+        self.loss.to(self.dls.device)
+        self.learn.loss_func = self.loss
+
+    def before_validate(self) -> None:
+        self.learn.loss_func = self.plain
+
+    def after_fit(self) -> None:
+        self.learn.loss_func = self.plain
 
 
 class _WithoutPrinting:
@@ -86,12 +129,12 @@ class Epochs(fastai.Callback):  # type: ignore[misc]
     def before_epoch(self) -> None:
         self.started = time.perf_counter()
         self.pictures, self.loss_sum = 0, 0.0
-        self.rate = self.learn.opt.hypers[-1]["lr"]
 
     def after_batch(self) -> None:
         if self.training:
             self.pictures += len(self.yb[0])
             self.loss_sum += self.learn.loss.item() * len(self.yb[0])
+            self.rate = self.learn.opt.hypers[-1]["lr"]
             self.bar.advance()
 
     def after_epoch(self) -> None:
@@ -107,65 +150,3 @@ class Epochs(fastai.Callback):  # type: ignore[misc]
         }
         timing: Row = {"seconds": round(seconds, 3), "images_per_second": round(self.pictures / seconds, 1)}
         self.tell(number | losses, number | timing)
-
-
-class Checkpoint(fastai.Callback):  # type: ignore[misc]
-    """Writes after every epoch all that is needed to go on from it with the same numbers, random states included.
-
-    Parameters
-    ----------
-    path : of the file, replaced atomically.
-    phase : which one this is.
-    rows : (history, timing) so far; kept in the file, so that the CSV files can be written whole again.
-    resume : the content of such a file, to go on from; None to begin.
-    """
-
-    order = 64  # after every tracker has settled; not called when early stopping ends the phase
-
-    def __init__(
-        self, path: Path, phase: str, rows: tuple[list[Row], list[Row]], resume: dict[str, Any] | None
-    ) -> None:
-        self.path, self.phase, self.rows, self.resume = path, phase, rows, resume
-        self.first = resume["epoch"] if resume else 0
-
-    def before_fit(self) -> None:
-        if self.resume:
-            self.learn.model.load_state_dict(self.resume["model"])
-            self.learn.opt.load_state_dict(self.resume["optimizer"])
-            for tracker, state in zip(self._trackers(), self.resume["trackers"], strict=True):
-                tracker.__dict__.update(state)
-            restore_random_states(self.resume["random"], self.learn)
-            self.resume = None  # let go of the memory
-
-    def after_epoch(self) -> None:
-        state = {
-            "phase": self.phase,
-            "epoch": self.first + self.epoch + 1,
-            "model": self.learn.model.state_dict(),
-            "optimizer": self.learn.opt.state_dict(),
-            "trackers": [{k: float(v) for k, v in vars(t).items() if k in ("best", "wait")} for t in self._trackers()],
-            "random": _random_states(self.learn),
-            "rows": self.rows,
-        }
-        with files.replacing(self.path) as temporary:
-            torch.save(state, temporary)
-
-    def _trackers(self) -> list[Any]:
-        return [cb for cb in self.learn.cbs if isinstance(cb, fastai.TrackerCallback)]
-
-
-def _random_states(learner: Any) -> dict[str, Any]:
-    return {
-        "python": random.getstate(),
-        "numpy": np.random.get_state(),
-        "torch": torch.get_rng_state(),
-        "shuffle": learner.dls.train.rng.getstate(),
-    }
-
-
-def restore_random_states(states: dict[str, Any], learner: Any) -> None:
-    """Put the generators of Python, numpy, torch and the DataLoader's shuffle where a checkpoint left them."""
-    random.setstate(states["python"])
-    np.random.set_state(states["numpy"])
-    torch.set_rng_state(states["torch"])
-    learner.dls.train.rng.setstate(states["shuffle"])

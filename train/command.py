@@ -1,77 +1,155 @@
 """``birds train``."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from ..config import by_phase
+from ..config import train_arguments
 from ..console import Console, JsonFlag, ProjectDir, QuietFlag
+from ..errors import UsageError
 
 _TWO = "One value for both phases, or two: "
+_GO_WITH_RESUME = {"run", "resume", "log", "project", "as_json", "quiet"}
+
+
+def _whole(help_text: str, default: str, least: int = 0) -> Any:
+    return typer.Option(min=least, help=help_text, show_default=default)
+
+
+def _text(help_text: str, default: str, metavar: str | None = None) -> Any:
+    return typer.Option(help=help_text, show_default=default, metavar=metavar)
 
 
 def train(
-    arch: Annotated[str, typer.Option(help="A network; `birds archs` lists them.")] = "resnext50_32x4d",
-    weights: Annotated[str, typer.Option(help="imagenet, none, or a file.", metavar="NAME|FILE")] = "imagenet",
+    ctx: typer.Context,
+    run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="With --resume: which run.")] = None,
+    arch: Annotated[str | None, _text("A network; `birds archs` lists them.", "resnext50_32x4d")] = None,
+    weights: Annotated[
+        str | None, _text("imagenet, imagenet-v1, none, a file, or URL#sha256=HEX.", "imagenet", "NAME|FILE|URL")
+    ] = None,
     no_pretrained: Annotated[bool, typer.Option("--no-pretrained", help="The same as --weights none.")] = False,
-    epochs: Annotated[str, typer.Option(help=_TWO + "at most so many epochs.", metavar="N[,N]")] = "10,10",
+    epochs: Annotated[
+        str | None, _text(_TWO + "at most so many epochs; N,0 trains the head only.", "40,10", "N[,N]")
+    ] = None,
     lr: Annotated[
-        str | None,
-        typer.Option(help=_TWO + "learning rate of the head.", show_default="3e-3,1e-3; from scratch 1e-3"),
+        str | None, _text(_TWO + "learning rate of the head; auto searches.", "0.003,0.0001", "X[,X]|auto")
     ] = None,
-    batch_size: Annotated[int, typer.Option(min=2, help="Pictures a step.")] = 16,
-    size: Annotated[
-        int | None, typer.Option(min=16, help="Pixels of a side.", show_default="what the network was published at")
-    ] = None,
-    resize: Annotated[str, typer.Option(help="How pictures become square: squish or crop.")] = "squish",
-    seed: Annotated[int, typer.Option(min=0, help="Same seed, same machine, same history.")] = 0,
-    patience: Annotated[str, typer.Option(help=_TWO + "epochs without progress to stop at.", metavar="N[,N]")] = "3",
+    schedule: Annotated[str | None, _text("flat (reduced on plateaus) or one-cycle.", "flat")] = None,
+    patience: Annotated[str | None, _text(_TWO + "epochs without progress to stop at.", "8,3", "N[,N]")] = None,
     plateau_min_delta: Annotated[
-        str, typer.Option(help=_TWO + "nats the validation loss must fall by to be no plateau.", metavar="X[,X]")
-    ] = "0.10,0.05",
+        str | None, _text(_TWO + "nats the validation loss must fall by to be no plateau.", "0", "X[,X]")
+    ] = None,
+    plateau_patience: Annotated[
+        str | None, _text(_TWO + "epochs of plateau to reduce the learning rate after.", "3,1", "N[,N]")
+    ] = None,
     plateau_factor: Annotated[
-        str, typer.Option(help=_TWO + "what the learning rate is divided by on a plateau.", metavar="X[,X]")
-    ] = "3.5,7.5",
-    recipe: Annotated[str, typer.Option(help="default, or 2024 for the original notebook's.")] = "default",
-    name: Annotated[str | None, typer.Option(help="Name of the run.", show_default="time and network")] = None,
+        str | None, _text(_TWO + "what the learning rate is divided by on a plateau.", "3.5,7.5", "X[,X]")
+    ] = None,
+    weight_decay: Annotated[str | None, _text(_TWO + "decoupled weight decay.", "0.01", "X[,X]")] = None,
+    label_smoothing: Annotated[str | None, _text(_TWO + "share spread over all classes.", "0", "X[,X]")] = None,
+    mixup: Annotated[str | None, _text(_TWO + "alpha of mixup, 0 for none.", "0", "X[,X]")] = None,
+    cutmix: Annotated[float | None, typer.Option(min=0, help="Alpha of cutmix, 0 for none.", show_default="0")] = None,
+    class_weights: Annotated[
+        bool | None,
+        typer.Option("--class-weights/--no-class-weights", help="Rare classes weigh more.", show_default="no"),
+    ] = None,
+    averaging: Annotated[
+        bool | None, typer.Option("--averaging/--no-averaging", help="Keep averaged weights.", show_default="yes")
+    ] = None,
+    feature_cache: Annotated[
+        bool | None,
+        typer.Option(
+            "--feature-cache/--no-feature-cache", help="Train the head on features computed once.", show_default="yes"
+        ),
+    ] = None,
+    views: Annotated[int | None, _whole("Random crops a picture that features are computed of.", "4")] = None,
+    mirror: Annotated[
+        bool | None,
+        typer.Option("--mirror/--no-mirror", help="Judge pictures with their mirror images.", show_default="yes"),
+    ] = None,
+    calibrate: Annotated[
+        bool | None,
+        typer.Option("--calibrate/--no-calibrate", help="Fit a temperature at the end.", show_default="yes"),
+    ] = None,
+    size: Annotated[int | None, _whole("Pixels of a side.", "what the network was published at", 16)] = None,
+    resize: Annotated[str | None, _text("How pictures become square: squish or crop.", "squish")] = None,
+    flip: Annotated[bool | None, typer.Option("--flip/--no-flip", help="Mirror at random.", show_default="yes")] = None,
+    crop: Annotated[bool | None, typer.Option("--crop/--no-crop", help="Crop at random.", show_default="yes")] = None,
+    colour: Annotated[
+        bool | None, typer.Option("--colour/--no-colour", help="Change light at random.", show_default="yes")
+    ] = None,
+    rotate: Annotated[
+        bool | None, typer.Option("--rotate/--no-rotate", help="Rotate at random.", show_default="yes")
+    ] = None,
+    batch_size: Annotated[int | None, _whole("Pictures a step.", "16", 2)] = None,
+    precision: Annotated[str | None, _text("auto (measured), fp32, bf16 or fp16.", "auto")] = None,
+    compile_network: Annotated[bool, typer.Option("--compile", help="Use torch.compile.")] = False,
+    workers: Annotated[int | None, _whole("Processes that load pictures.", "measured")] = None,
+    seed: Annotated[int | None, _whole("Same seed, same machine, same history.", "0")] = None,
+    recipe: Annotated[str | None, _text("default, or 2024 for the original notebook's.", "default")] = None,
+    repeats: Annotated[int, typer.Option(min=1, help="Train with so many seeds: mean and spread.")] = 1,
+    log: Annotated[str | None, typer.Option(help="Log to tensorboard or wandb as well.", metavar="NAME")] = None,
+    name: Annotated[str | None, _text("Name of the run.", "time and network")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew, leave unfinished runs.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with RUN, or the newest unfinished run.")] = False,
     project: ProjectDir = Path(),
     as_json: JsonFlag = False,
     quiet: QuietFlag = False,
 ) -> None:
     """Fine-tune a pretrained network on dataset/: first its new head, then every layer.
 
-    Give the same command again after an interruption: it goes on from the last epoch.
+    Give the same command again after an interruption, or --resume: it goes on from the last epoch.
 
-    Example: birds train --arch resnet18 --epochs 5,10
+    Example: birds train --arch resnet18 --epochs 20,5
     """
-    settings = by_phase(
-        {
-            "epochs": epochs,
-            "lr": lr,
-            "patience": patience,
-            "plateau_min_delta": plateau_min_delta,
-            "plateau_factor": plateau_factor,
+    console = Console(as_json=as_json, quiet=quiet)
+    if run and not resume:
+        raise UsageError(f"What is {run!r}?", f"To go on with that run: birds train --resume {run}")
+    if resume:
+        given = {
+            name
+            for name in ctx.params
+            if name not in _GO_WITH_RESUME and getattr(ctx.get_parameter_source(name), "name", "") == "COMMANDLINE"
         }
-    )
+        if given:
+            flags = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(given))
+            raise UsageError(f"--resume goes on with the settings of the run: {flags} cannot be given.")
+        from .stage import resume as resume_run
+
+        _print(console, resume_run(project, run, log=log, progress=console))
+        return
+    settings = train_arguments(
+        {
+            "arch": arch, "weights": "none" if no_pretrained else weights, "epochs": epochs, "lr": lr,
+            "schedule": schedule, "patience": patience, "plateau_min_delta": plateau_min_delta,
+            "plateau_patience": plateau_patience,
+            "plateau_factor": plateau_factor, "weight_decay": weight_decay, "label_smoothing": label_smoothing,
+            "mixup": mixup, "cutmix": cutmix, "class_weights": class_weights, "averaging": averaging,
+            "feature_cache": feature_cache, "views": views, "mirror": mirror, "calibrate": calibrate, "size": size,
+            "resize": resize, "flip": flip, "crop": crop, "colour": colour, "rotate": rotate,
+            "batch_size": batch_size, "precision": precision, "compile": compile_network or None, "workers": workers,
+            "seed": seed, "recipe": recipe,
+        }
+    )  # fmt: skip
+    if repeats > 1:
+        from .repeats import repeat
+
+        first = settings.pop("seed", 0)
+        seeds = range(first, first + repeats)
+        several = repeat(project, seeds, name=name, fresh=fresh, log=log, progress=console, **settings)
+        console.result(
+            several,
+            f"{repeats} runs: validation loss {several.valid_loss:.4f} ± {several.valid_loss_spread:.4f}, "
+            f"accuracy {several.valid_accuracy:.3f} ± {several.valid_accuracy_spread:.3f}",
+        )
+        return
     from .stage import train as train_stage  # torch and fastai: after the flags are known to be good
 
-    console = Console(as_json=as_json, quiet=quiet)
-    result = train_stage(
-        project,
-        arch=arch,
-        weights="none" if no_pretrained else weights,
-        batch_size=batch_size,
-        size=size,
-        resize=resize,
-        seed=seed,
-        recipe=recipe,
-        name=name,
-        fresh=fresh,
-        progress=console,
-        **settings,  # type: ignore[arg-type]  # whole numbers where the stage asks for them
-    )
+    _print(console, train_stage(project, name=name, fresh=fresh, log=log, progress=console, **settings))
+
+
+def _print(console: Console, result: Any) -> None:
     console.result(
         result,
         f"Run {result.run}: validation loss {result.valid_loss:.4f}, accuracy {result.valid_accuracy:.3f} "

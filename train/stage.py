@@ -1,242 +1,159 @@
 """The stage: dataset/ in, a trained run out.
 
-A run that was killed goes on when the same command is given again: same settings, same split, same numbers.
+A run that was killed goes on when the same command is given again, or by `resume`: same settings, same split, same
+numbers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, fields
-from datetime import UTC, datetime
-from importlib.metadata import version
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock, Timeout
 
-from .. import files, images
 from ..errors import ProjectError, UsageError
 from ..files import Project
 from ..models import architectures
-from ..models.data import make_dataloaders
 from ..models.gate import fastai
-from ..models.learner import RECIPES, make_learner
-from ..models.runs import Run, list_runs
-from ..models.transforms import label_of, picture_files
-from ..models.weights import IMAGENET, NONE
+from ..models.learner import make_learner
+from ..models.precision import Choice, choose, machine_store
+from ..models.runs import Run
 from ..progress import SILENT, Progress
 from . import recipe_2024
-from .phases import make_phases
+from .dataset import Dataset, read_dataset
+from .logs import callbacks_for, check_log
+from .pictures import picture_loaders
+from .run_folders import finished_run, locked, make_run, run_to_resume, unfinished_run
+from .settings import Settings
 from .training import Training, TrainResult
-
-ARCH = "resnext50_32x4d"
-EPOCHS = (10, 10)
-LR = (3e-3, 1e-3)
-SCRATCH_LR = (1e-3,)
-BATCH_SIZE = 16
-PATIENCE = (3, 3)
-PLATEAU_MIN_DELTA = (0.10, 0.05)
-PLATEAU_FACTOR = (3.5, 7.5)
-_PACKAGES = ("birds", "torch", "torchvision", "fastai", "pillow", "numpy")
-_NOT_A_SETTING = ("name", "created_at", "versions")  # what two runs with the same settings may differ in
 
 
 def train(
     project: Path,
     *,
-    arch: str = ARCH,
-    weights: str = IMAGENET,
-    epochs: Sequence[int] = EPOCHS,
-    lr: Sequence[float] | None = None,
-    batch_size: int = BATCH_SIZE,
-    size: int | None = None,
-    resize: str = "squish",
-    seed: int = 0,
-    patience: Sequence[int] = PATIENCE,
-    plateau_min_delta: Sequence[float] = PLATEAU_MIN_DELTA,
-    plateau_factor: Sequence[float] = PLATEAU_FACTOR,
-    recipe: str = "default",
     name: str | None = None,
     fresh: bool = False,
     only_if_changed: bool = False,
+    log: str | None = None,
     progress: Progress = SILENT,
+    **settings: Any,
 ) -> TrainResult:
     """Fine-tune a pretrained network on ``dataset/`` in two phases, or train one from scratch.
 
     Parameters
     ----------
-    arch : a name of torchvision's classification models.
-    weights : ``imagenet``, ``none`` (from scratch: no head phase), or a file of torchvision's parameter names.
-    epochs, lr, patience, plateau_min_delta, plateau_factor : one value for both phases, or one each.
-    lr : of the head; the body's layers get less. Default 3e-3 and 1e-3, from scratch 1e-3.
-    size : pixels of a side in training; default what the architecture was published at. Whole pictures are judged at
-        8/7 of it, see `architectures.evaluation_size`.
-    resize : how validation pictures become square, ``squish`` or ``crop``.
-    seed : of weights, order and augmentation; the same seed gives the same history on the same machine.
-    recipe : ``default``, or ``2024`` for the notebook's own.
     name : of the run; default the time and the architecture.
     fresh : begin anew even where an unfinished run with these settings could go on.
     only_if_changed : take the newest finished run with these settings and this split, where there is one.
+    log : ``tensorboard`` or ``wandb``, to follow the run there as well.
+    settings : see `Settings`.
 
     Raises
     ------
     UsageError, ProjectError, WeightsError, TrainError
     """
+    check_log(log)
     place = Project(Path(project))
-    architecture = architectures.find(arch)
-    train_files, valid_files, classes = _read_dataset(place)
-    is_pretrained = weights != NONE
-    phases = make_phases(
-        is_pretrained,
-        epochs=epochs,
-        lr=lr or (LR if is_pretrained else SCRATCH_LR),
-        patience=patience,
-        plateau_min_delta=plateau_min_delta,
-        plateau_factor=plateau_factor,
-    )
-    config: dict[str, Any] = {
-        "format_version": 1,
-        "arch": arch,
-        "weights": str(weights),
-        "classes": classes,
-        "size": size or architecture.size,
-        "evaluation_size": architectures.evaluation_size(arch, size or architecture.size),
-        "resize": resize,
-        "batch_size": batch_size,
-        "seed": seed,
-        "recipe": recipe,
-        "phases": [asdict(phase) for phase in phases],
-        "split": _split_fingerprint(place),
-    }
-    _check(config, progress)
-    if only_if_changed and (done := _finished_run(place, config)):
-        progress.note(f"The run {done.run} is up to date.")
-        return done
-    fastai.set_seed(seed, reproducible=True)
-    dls = make_dataloaders(
-        train_files,
-        valid_files,
-        classes,
-        size=config["size"],
-        evaluation_size=config["evaluation_size"],
-        resize=resize,
-        batch_size=batch_size,
-    )
-    learner, source = make_learner(dls, arch, str(weights), recipe=recipe)
-    _try_one_picture(learner, config)
-    progress.note(f"{arch}, {source}; {len(train_files)} pictures to train on, {len(valid_files)} to validate.")
-    run, lock = _open_run(place, config, name, fresh=fresh, progress=progress)  # nothing is left behind before here
-    with lock:
-        return Training(run, learner, config, progress).carry_through()
-
-
-def _read_dataset(project: Project) -> tuple[list[Path], list[Path], list[str]]:
-    train_files, valid_files = (picture_files(project.dataset / part) for part in ("train", "val"))
-    classes = sorted({label_of(path) for path in train_files})
-    if not project.dataset.is_dir() or not train_files:
-        raise ProjectError(f"There is no dataset in {project.dataset}.", "Run `birds split` first.")
-    if len(classes) < 2 or not valid_files:
-        raise ProjectError(
-            f"{project.dataset} has {len(classes)} class and {len(valid_files)} validation pictures.",
-            "Run `birds split` again.",
-        )
-    if unknown := sorted({label_of(path) for path in valid_files} - set(classes)):
-        raise ProjectError(
-            f"The class {unknown[0]!r} has pictures in val/ but none in train/.", "Run `birds split` again."
-        )
-    return train_files, valid_files, classes
-
-
-def _split_fingerprint(project: Project) -> dict[str, Any] | None:
-    """What identifies the split; None for a dataset that `birds split` did not make."""
-    path = project.dataset / "split.json"
-    if not path.is_file():
-        return None
-    import json
-
-    split = json.loads(path.read_text(encoding="utf-8"))
-    return {key: split.get(key) for key in ("fingerprint", "origin", "seed", "ratio", "plain")}
-
-
-def _check(config: dict[str, Any], progress: Progress) -> None:
-    if config["resize"] not in images.RESIZES:
-        raise UsageError(f"There is no resize {config['resize']!r}.", f"Choose from {', '.join(images.RESIZES)}.")
-    if config["recipe"] not in RECIPES:
-        raise UsageError(f"There is no recipe {config['recipe']!r}.", f"Choose from {', '.join(RECIPES)}.")
-    if config["batch_size"] < 2 or config["size"] < 16:
-        raise UsageError("--batch-size is 2 or more and --size 16 or more.")
-    if config["recipe"] == "2024":
-        if config["weights"] == NONE:
-            raise UsageError(
-                "The recipe of 2024 fine-tunes a pretrained network.", "Give --weights imagenet or a file."
-            )
+    asked = Settings(**settings)
+    architecture = architectures.find(asked.arch)
+    dataset = read_dataset(place)
+    size = asked.size or architecture.size
+    evaluation_size = architectures.evaluation_size(asked.arch, size)
+    config = asked.config(classes=dataset.classes, size=size, evaluation_size=evaluation_size)
+    config["split"] = dataset.split
+    if asked.recipe == "2024":
         progress.note(recipe_2024.WARNING)
-    if config["weights"] == NONE:
+    if not asked.is_pretrained:
         progress.note("Training from scratch: there is no frozen body, so the head phase is skipped.")
+    if only_if_changed and (done := finished_run(place, config)):
+        progress.note(f"The run {done.name} is up to date.")
+        return _result_of(done)
+    is_resumable = not fresh and asked.recipe != "2024"  # fastai's fine_tune cannot be taken up in the middle
+    run = unfinished_run(place, config, name, progress) if is_resumable else None
+    learner = make_learner_of(config, dataset, progress)
+    if run is None:
+        choices = _measured(learner, config, progress)
+        run = make_run(place, config, choices, name)  # nothing is left behind before here
+    return _carry_through(run, learner, dataset, cache=place.cache, log=log, progress=progress)
 
 
-def _settings(run: Run) -> dict[str, Any]:
-    return {key: value for key, value in run.config.items() if key not in _NOT_A_SETTING}
+def resume(
+    project: Path, name: str | None = None, *, log: str | None = None, progress: Progress = SILENT
+) -> TrainResult:
+    """Go on with the unfinished run called `name` (default: the newest) with the settings that it was begun with.
+
+    Raises
+    ------
+    ModelError : there is no such run, or it is finished.
+    ProjectError : the dataset has changed since, or another process trains the run.
+    """
+    check_log(log)
+    place = Project(Path(project))
+    run = run_to_resume(place, name)
+    dataset = read_dataset(place)
+    if (dataset.split, dataset.classes) != (run.config["split"], run.config["classes"]):
+        raise ProjectError(
+            f"{place.dataset} is another split than {run.name} was begun with.", "Begin a new run with `birds train`."
+        )
+    if run.config["recipe"] == "2024":
+        raise UsageError("A run of the recipe of 2024 cannot be taken up in the middle.", "Begin it anew.")
+    learner = make_learner_of(run.config, dataset, progress)
+    return _carry_through(run, learner, dataset, cache=place.cache, log=log, progress=progress)
 
 
-def _finished_run(project: Project, config: dict[str, Any]) -> TrainResult | None:
-    for run in list_runs(project):
-        if (result := run.result) and _settings(run) == config:
-            return TrainResult(**{field.name: result[field.name] for field in fields(TrainResult)})
-    return None
+def _carry_through(
+    run: Run, learner: Any, dataset: Dataset, *, cache: Path, log: str | None, progress: Progress
+) -> TrainResult:
+    with locked(run):
+        loggers = callbacks_for(log, run) if log else []
+        return Training(run, learner, dataset, cache=cache, loggers=loggers, progress=progress).carry_through()
 
 
-def _open_run(
-    project: Project, config: dict[str, Any], name: str | None, *, fresh: bool, progress: Progress
-) -> tuple[Run, FileLock]:
-    """The unfinished run with these settings that can go on, or a new one; and its lock, already held."""
-    if not fresh and config["recipe"] != "2024":  # fastai's one-cycle state cannot be taken up in the middle
-        for run in list_runs(project):
-            if run.result is None and _settings(run) == config and name in (None, run.name):
-                lock = _try_lock(run)
-                if lock:
-                    return run, lock
-                progress.note(f"{run.name} has the same settings and is being trained by another process.")
-    now = datetime.now(UTC)
-    run = _new_folder(project, name, f"{now:%Y%m%d-%H%M%S}-{config['arch']}")
-    run.checkpoints.mkdir()
-    lock = _try_lock(run)
-    assert lock is not None
-    versions = {package: version(package) for package in _PACKAGES}
-    files.write_json(
-        run.folder / "config.json",
-        {"name": run.name, "created_at": now.isoformat(timespec="milliseconds"), **config, "versions": versions},
+def _result_of(run: Run) -> TrainResult:
+    result = run.result or {}
+    return TrainResult(**{field.name: result[field.name] for field in fields(TrainResult)})
+
+
+def make_learner_of(config: Mapping[str, Any], dataset: Dataset, progress: Progress) -> Any:
+    """The Learner of the whole network, on pictures, as a run's config.json asks for it."""
+    fastai.set_seed(config["seed"], reproducible=True)
+    dls = picture_loaders(dataset, config)
+    learner, source = make_learner(
+        dls, config["arch"], config["weights"], recipe=config["recipe"], mirror=config["mirror"], progress=progress
     )
-    return run, lock
+    _try_one_picture(learner, config)
+    counts = f"{len(dataset.train)} pictures to train on, {len(dataset.valid)} to validate"
+    progress.note(f"{config['arch']}, {source}; {counts}.")
+    return learner
 
 
-def _new_folder(project: Project, name: str | None, default: str) -> Run:
-    """A run in a folder made just now: called `name`, or `default` with a number where others began in its second."""
-    if name and (Path(name).name != name or name.startswith(".")):
-        raise UsageError(f"{name!r} cannot be the name of a run.", "Use a plain folder name.")
-    project.runs.mkdir(parents=True, exist_ok=True)
-    for number in count(1):
-        run = Run(project.runs / (name or (default if number == 1 else f"{default}-{number}")))
-        try:
-            run.folder.mkdir()
-        except FileExistsError:
-            if name:
-                raise UsageError(f"There is a run {name!r} already.", "Choose another --name.") from None
-        else:
-            break
-    return run
+def _measured(learner: Any, config: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
+    """What is fastest on this machine, for features and for training, as the run's config.json keeps it."""
+    shape = (config["batch_size"], 3, config["size"], config["size"])
+    common: dict[str, Any] = {
+        "fixed": None if config["precision"] == "auto" else config["precision"],
+        "device": learner.dls.device,
+        "store": machine_store(),
+        "progress": progress,
+    }
+    if config["recipe"] == "2024":
+        return {use: asdict(Choice(threads=torch.get_num_threads())) for use in ("features", "training")}
+    found = {}
+    if config["feature_cache"]:
+        found["features"] = choose(learner.model.body, picture_shape=shape, is_training=False, **common)
+    found["training"] = choose(
+        learner.model,
+        picture_shape=shape,
+        classes=len(config["classes"]),
+        workers=config["workers"],
+        loader=learner.dls.train,
+        compile_network=config["compile"],
+        **common,
+    )
+    return {use: asdict(choice) for use, choice in found.items()}
 
 
-def _try_lock(run: Run) -> FileLock | None:
-    lock = FileLock(run.folder / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return None
-    return lock
-
-
-def _try_one_picture(learner: Any, config: dict[str, Any]) -> None:
+def _try_one_picture(learner: Any, config: Mapping[str, Any]) -> None:
     """Fail early, in one line, where the network cannot take pictures of this size."""
     size = config["size"]
     learner.model.eval()

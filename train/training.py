@@ -4,7 +4,7 @@ import csv
 import io
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +12,25 @@ import torch
 
 from .. import files
 from ..errors import TrainError
+from ..models.autocast import Autocast
 from ..models.gate import fastai
+from ..models.precision import Choice
 from ..models.runs import Run
 from ..models.weights import NONE
 from ..progress import Progress
 from . import recipe_2024
-from .callbacks import Checkpoint, Epochs, FrozenBody, Row, SaveBest, load_weights, restore_random_states
-from .curves import draw_curves
-from .phases import FINE_TUNE, HEAD, Phase, fit
+from .averaging import AverageWeights
+from .calibration import fit_temperature
+from .callbacks import Epochs, FixedStatistics, FrozenBody, Row, SaveBest, TrainingLoss, load_weights
+from .checkpoints import Checkpoint, last_checkpoint, remove_checkpoints, seed_phase
+from .curves import draw_curves, verdict
+from .dataset import Dataset
+from .finder import suggest_lr
+from .head_features import feature_loaders, head_learner
+from .phases import HEAD, Phase, fit
+from .pictures import decoded_once, picture_loaders
+
+PARITY_TOLERANCE = 1e-4  # nats of validation loss, both in fp32
 
 
 @dataclass(frozen=True)
@@ -39,59 +50,158 @@ class TrainResult:
 
 
 class Training:
-    """One run under way: its phases, its rows, its files."""
+    """One run under way: its phases, its rows, its files.
 
-    def __init__(self, run: Run, learner: Any, config: dict[str, Any], progress: Progress) -> None:
-        self.run, self.learner, self.config, self.progress = run, learner, config, progress
-        self.phases = [Phase(**settings) for settings in config["phases"]]
+    Parameters
+    ----------
+    learner : of the whole network, on pictures.
+    cache : folder of what may be computed again.
+    loggers : fastai callbacks that follow the run elsewhere, see `logs.callbacks_for`.
+    """
+
+    def __init__(
+        self, run: Run, learner: Any, dataset: Dataset, *, cache: Path, loggers: Sequence[Any], progress: Progress
+    ) -> None:
+        self.run, self.learner, self.dataset, self.cache = run, learner, dataset, cache
+        self.progress, self.loggers = progress, loggers
+        self.config = run.config
+        self.choices = {use: Choice(**choice) for use, choice in self.config["choices"].items()}
+        self.has_pictures = False
+        self.phases = [Phase(**settings) for settings in self.config["phases"]]
         self.history: list[Row] = []
         self.timing: list[Row] = []
 
     def carry_through(self) -> TrainResult:
         """Every phase in turn, from the last checkpoint where there is one; then the result."""
-        resume = self._last_checkpoint()
+        resume = last_checkpoint(self.run.checkpoints, self.progress.note)
         names = [phase.name for phase in self.phases]
-        first = names.index(resume["phase"]) if resume else 0
-        for phase in self.phases[first:]:
-            if phase.name == FINE_TUNE and HEAD in names and not resume:
-                self._start_from_best_head()
-            self._run_phase(phase, resume)
+        first = 0
+        if resume:
+            first = names.index(resume["phase"])
+            self.history, self.timing = resume["rows"]
+            where = f"epoch {resume['epoch']} of phase {resume['phase']}"
+            self.progress.note(f"Going on with {self.run.name} after {where}.")
+        for index in range(first, len(self.phases)):
+            phase = self.phases[index]
+            if not (resume and resume["is_over"]):
+                seed_phase(self.config["seed"], index, self.learner)
+                if self._is_on_features(phase):
+                    self._run_phase(phase, self._head_learner(), self._head_file, resume)
+                else:
+                    self._see_to_pictures()
+                    self._run_phase(phase, self.learner, self.run.weights_of(phase.name), resume)
+            self._refuse_nothing_learnt(phase)
+            self._complete(phase)
             resume = None
         return self._finish()
 
-    def _last_checkpoint(self) -> dict[str, Any] | None:
-        path = self.run.checkpoints / "last.pt"
-        if not path.is_file():
-            return None
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=False)  # our own file
-        self.history, self.timing = state["rows"]
-        self.progress.note(f"Going on with {self.run.name} after epoch {state['epoch']} of phase {state['phase']}.")
-        return state
+    def _is_on_features(self, phase: Phase) -> bool:
+        return phase.name == HEAD and self.config["feature_cache"]
 
-    def _run_phase(self, phase: Phase, resume: dict[str, Any] | None) -> None:
-        done = resume["epoch"] if resume else 0
-        batches = len(self.learner.dls.train) * (phase.epochs - done)
-        with self.progress.bar(phase.name, batches) as bar:
-            tell = Epochs(phase.name, done + 1, bar, self._tell)
-            save = SaveBest(self.run.weights_of(phase.name))
-            if self.config["recipe"] == "2024":
-                recipe_2024.fit(self.learner, phase, [*phase.trackers(), save, tell])
-            elif done < phase.epochs:
-                keep = Checkpoint(self.run.checkpoints / "last.pt", phase.name, (self.history, self.timing), resume)
-                callbacks = [*phase.trackers(), save, tell, keep, fastai.TerminateOnNaNCallback()]
-                callbacks += [FrozenBody()] if phase.name == HEAD else []
-                is_pretrained = self.config["weights"] != NONE
-                fit(self.learner, phase, done=done, is_pretrained=is_pretrained, callbacks=callbacks)
-            elif resume:  # killed between two phases
-                restore_random_states(resume["random"], self.learner)
-        if not any(row["phase"] == phase.name and math.isfinite(float(row["valid_loss"])) for row in self.history):
+    @property
+    def _head_file(self) -> Path:
+        """The best weights of the head alone, while it trains on features."""
+        return self.run.checkpoints / "head-only.pth"
+
+    def _head_learner(self) -> Any:
+        """The learner of the head alone, on cached features."""
+        train, valid = feature_loaders(
+            self.learner,
+            self.dataset,
+            self.config,
+            self.choices["features"],
+            cache=self.cache / "features",
+            progress=self.progress,
+        )
+        learner = head_learner(self.learner, train, valid)
+        seed_phase(self.config["seed"], 0, learner)
+        return learner
+
+    def _complete(self, phase: Phase) -> None:
+        """Leave the whole network with the best weights of `phase` in its file and in the learner."""
+        best = self.run.weights_of(phase.name)
+        if best.is_file():
+            load_weights(self.learner.model, best)
+            return
+        load_weights(self.learner.model.head, self._head_file)
+        self._check_parity(min(float(row["valid_loss"]) for row in self.history if row["phase"] == HEAD))
+        with files.replacing(best) as temporary:
+            torch.save(self.learner.model.state_dict(), temporary)
+        self._head_file.unlink()
+
+    def _see_to_pictures(self) -> None:
+        """Large photographs are decoded once, not in every epoch; the learner reads the copies from now on."""
+        if not self.has_pictures:
+            dataset = decoded_once(self.dataset, self.config, self.cache, self.progress)
+            self.learner.dls = picture_loaders(dataset, self.config, workers=self.choices["training"].workers)
+            self.has_pictures = True
+
+    def _check_parity(self, loss_on_features: float) -> None:
+        """Phase 2 starts from exactly the network that phase 1 judged, or not at all."""
+        self._see_to_pictures()
+        with self.learner.no_bar(), self.learner.no_logging():
+            loss = float(self.learner.validate()[0])
+        if not abs(loss - loss_on_features) <= PARITY_TOLERANCE:  # also true for NaN
             raise TrainError(
-                f"No epoch of phase {phase.name} ended with a finite loss.",
-                "Try a lower --lr, or look for odd pictures.",
+                f"The network's validation loss is {loss:.5f}, {loss_on_features:.5f} on cached features.",
+                f"Remove {self.cache / 'features'}, or give --no-feature-cache.",
             )
+        self.progress.note(f"Head on features and whole network agree: {abs(loss - loss_on_features):.1e} nats apart.")
 
-    def _start_from_best_head(self) -> None:
-        load_weights(self.learner.model, self.run.weights_of(HEAD))
+    def _run_phase(self, phase: Phase, learner: Any, best: Path, resume: dict[str, Any] | None) -> None:
+        done = resume["epoch"] if resume else 0
+        if self.config["lr_is_searched"] and not resume:
+            autocast = [Autocast(self.choices["training"])] if learner is self.learner else []
+            is_pretrained = self.config["weights"] != NONE
+            lr = suggest_lr(
+                learner, phase.name, is_pretrained=is_pretrained, callbacks=autocast, progress=self.progress
+            )
+            phase = replace(phase, lr=lr)
+            self.progress.note(f"Learning rate of phase {phase.name}: {phase.lr:.2g}, by fastai's finder.")
+        batches = len(learner.dls.train) * (phase.epochs - done)
+        with self.progress.bar(phase.name, batches) as bar:
+            save = SaveBest(best)
+            tell = Epochs(phase.name, done + 1, bar, self._tell)
+            if self.config["recipe"] == "2024":
+                recipe_2024.fit(learner, phase, [*phase.trackers(), save, tell])
+            else:
+                keep = Checkpoint(self.run.checkpoints, phase.name, (self.history, self.timing), resume)
+                callbacks = [*self._callbacks(phase, learner), save, tell, keep, fastai.TerminateOnNaNCallback()]
+                fit(
+                    learner,
+                    phase,
+                    done=done,
+                    is_pretrained=self.config["weights"] != NONE,
+                    callbacks=[*callbacks, *self.loggers],
+                    schedule=self.config["schedule"],
+                )
+
+    def _callbacks(self, phase: Phase, learner: Any) -> list[Any]:
+        """What the settings add to fastai's loop."""
+        config = self.config
+        weights = torch.tensor(self.dataset.weights()) if config["class_weights"] else None
+        found = [*phase.trackers(config["schedule"]), TrainingLoss(phase.label_smoothing, weights)]
+        is_whole = learner is self.learner
+        if is_whole:
+            found.append(Autocast(self.choices["training"]))
+            if config["weights"] != NONE:
+                found.append(FrozenBody() if phase.name == HEAD else FixedStatistics())
+        if phase.mixup:
+            found.append(fastai.MixUp(phase.mixup))
+        if config["cutmix"] and is_whole and phase.name != HEAD:
+            found.append(fastai.CutMix(config["cutmix"]))
+        if config["averaging"]:
+            found.append(AverageWeights())
+        return found
+
+    def _refuse_nothing_learnt(self, phase: Phase) -> None:
+        losses = [float(row["valid_loss"]) for row in self.history if row["phase"] == phase.name]
+        hint = "Try a lower --lr, or look for odd pictures."
+        if not any(math.isfinite(loss) for loss in losses):
+            raise TrainError(f"No epoch of phase {phase.name} ended with a finite loss.", hint)
+        if len(losses) > 1 and len(set(losses)) == 1:
+            hint = "Try a higher --lr, or look whether the pictures of all classes are the same."
+            raise TrainError(f"The validation loss of phase {phase.name} never changed: {losses[0]:.4f}.", hint)
 
     def _tell(self, row: Row, timing: Row) -> None:
         self.history.append(row)
@@ -109,6 +219,10 @@ class Training:
             (row for row in self.history if math.isfinite(float(row["valid_loss"]))),
             key=lambda row: float(row["valid_loss"]),
         )
+        temperature = 1.0
+        if self.config["calibrate"]:
+            load_weights(self.learner.model, self.run.weights_of(str(best["phase"])))
+            temperature = fit_temperature(self.learner)
         seconds = sum(float(row["seconds"]) for row in self.timing)
         pictures = sum(float(row["seconds"]) * float(row["images_per_second"]) for row in self.timing)
         result = TrainResult(
@@ -120,8 +234,10 @@ class Training:
             images_per_second=round(pictures / seconds, 1),
         )
         draw_curves(self.history, self.run.folder / "curves.png")
-        files.write_json(self.run.folder / "result.json", {**asdict(result), "best_phase": best["phase"]})
-        (self.run.checkpoints / "last.pt").unlink(missing_ok=True)
+        self.progress.note(verdict(self.history))
+        more = {"best_phase": best["phase"], "temperature": temperature}
+        files.write_json(self.run.folder / "result.json", {**asdict(result), **more})
+        remove_checkpoints(self.run.checkpoints)
         return result
 
 

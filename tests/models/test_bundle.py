@@ -57,6 +57,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
         batch_size=8,
         epochs=(3, 2),
         lr=(1e-2, 1e-3),
+        calibrate=False,
         name="one",
     )
     export(folder)

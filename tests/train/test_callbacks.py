@@ -1,12 +1,16 @@
 """That early stopping, plateau and best-model saving do what their names say, watched inside fastai's own loop."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import torch
 from birds.models.gate import fastai
-from birds.train.callbacks import Checkpoint, Epochs, SaveBest
-from birds.train.phases import FINE_TUNE, HEAD, Phase, fit, make_phases
+from birds.progress import Bar
+from birds.train.averaging import AverageWeights
+from birds.train.callbacks import Epochs, FrozenBody, SaveBest, TrainingLoss
+from birds.train.checkpoints import Checkpoint, last_checkpoint
+from birds.train.phases import FINE_TUNE, HEAD, ONE_CYCLE, Phase, fit
 from torch import nn
 
 
@@ -23,15 +27,15 @@ class Scripted(fastai.Callback):
 
 
 class Rates(fastai.Callback):
-    """The learning rate that each optimizer step really used."""
+    """The learning rates that the optimizer's steps really used, by epoch."""
 
     order = 100
 
     def __init__(self) -> None:
-        self.by_epoch: dict[int, set[float]] = {}
+        self.by_epoch: dict[int, list[float]] = {}
 
     def before_step(self) -> None:
-        self.by_epoch.setdefault(self.epoch, set()).add(self.opt.hypers[-1]["lr"])
+        self.by_epoch.setdefault(self.epoch, []).append(self.opt.hypers[-1]["lr"])
 
 
 class Net(nn.Module):
@@ -63,16 +67,74 @@ def phase(name: str = FINE_TUNE, **changes: float) -> Phase:
     return Phase(name, **settings)
 
 
-def run(learner, one: Phase, losses: list[float], *more: object) -> dict[int, set[float]]:
+def run(learner, one: Phase, losses: list[float], *more: object, schedule: str = "flat") -> dict[int, list[float]]:
     rates = Rates()
-    callbacks = [*one.trackers(), Scripted(losses), rates, *more]
-    fit(learner, one, done=0, is_pretrained=False, callbacks=callbacks)
+    callbacks = [*one.trackers(schedule), Scripted(losses), rates, *more]
+    fit(learner, one, done=0, is_pretrained=False, callbacks=callbacks, schedule=schedule)
     return rates.by_epoch
 
 
 def test_the_rate_used_in_the_epoch_after_a_plateau_is_the_reduced_one(learner) -> None:
     rates = run(learner, phase(patience=8), [1.0, 0.9, 0.89, 0.5, 0.4, 0.3, 0.2, 0.1])
-    assert [rates[epoch] for epoch in range(5)] == [{0.1}, {0.1}, {0.1}, {0.1 / 5}, {0.1 / 5}]
+    assert [set(rates[epoch]) for epoch in range(1, 5)] == [{0.1}, {0.1}, {0.1 / 5}, {0.1 / 5}]
+
+
+def test_the_rate_rises_over_the_first_epoch_and_is_whole_at_its_end(learner) -> None:
+    rates = run(learner, phase(epochs=2), [1.0, 0.5])
+    assert rates[0] == pytest.approx([0.0325, 0.055, 0.0775, 0.1])
+    assert rates[1] == [0.1] * 4
+
+
+def test_one_cycle_rises_and_falls_over_the_whole_phase_and_has_no_plateau(learner) -> None:
+    rates = run(learner, phase(epochs=4, patience=4), [1.0, 1.0, 1.0, 1.0], schedule=ONE_CYCLE)
+    course = [rate for epoch in range(4) for rate in rates[epoch]]
+    assert course[0] == pytest.approx(0.1 / 25)
+    assert max(course) == course[4] == pytest.approx(0.1), "at a quarter of the phase"
+    assert course[4:] == sorted(course[4:], reverse=True)
+    assert course[-1] < 0.005
+
+
+def test_smoothed_labels_and_class_weights_are_of_training_only(learner) -> None:
+    seen: dict[str, set[object]] = {"training": set(), "validation": set()}
+
+    class Watch(fastai.Callback):
+        def after_loss(self) -> None:
+            seen["training" if self.training else "validation"].add(self.learn.loss_func)
+
+    plain = learner.loss_func
+    loss = TrainingLoss(0.1, torch.tensor([1.0, 3.0]))
+    run(learner, phase(epochs=1), [1.0], loss, Watch())
+    assert seen == {"training": {loss.loss}, "validation": {plain}}
+    assert (loss.loss.func.label_smoothing, loss.loss.func.weight.tolist()) == (0.1, [1.0, 3.0])
+    assert learner.loss_func is plain
+
+
+def test_mixup_mixes_with_the_training_loss_and_leaves_the_plain_one(learner) -> None:
+    plain = learner.loss_func
+    run(learner, phase(epochs=2), [1.0, 0.5], TrainingLoss(0.1, None), fastai.MixUp(0.4))
+    assert learner.loss_func is plain
+
+
+def test_the_average_is_judged_and_saved_and_training_goes_on_from_the_last_step(learner, tmp_path: Path) -> None:
+    judged, stepped = [], []
+
+    class Watch(fastai.Callback):
+        def before_validate(self) -> None:
+            stepped.append(self.learn.model.head.weight.clone())
+
+        def after_validate(self) -> None:
+            judged.append(self.learn.model.head.weight.clone())
+
+        def before_train(self) -> None:
+            if stepped:
+                assert torch.equal(self.learn.model.head.weight, stepped[-1])
+
+    average = AverageWeights()
+    run(learner, phase(epochs=3), [1.0, 0.5, 0.6], Watch(), average, SaveBest(tmp_path / "best.pth"))
+    assert not torch.equal(judged[1], stepped[1])
+    saved = torch.load(tmp_path / "best.pth", weights_only=True)
+    assert torch.equal(saved["head.weight"], judged[1])
+    assert torch.equal(learner.model.head.weight, judged[1])
 
 
 def test_early_stopping_waits_its_patience_and_ends_only_its_own_phase(learner) -> None:
@@ -103,8 +165,6 @@ def test_nothing_is_saved_or_loaded_where_no_loss_was_finite(learner, tmp_path: 
 
 
 def test_a_frozen_body_keeps_its_weights_and_its_batch_norm(learner) -> None:
-    from birds.train.callbacks import FrozenBody
-
     before = {k: v.clone() for k, v in learner.model.body.state_dict().items()}
     head = learner.model.head.weight.clone()
     run(learner, phase(HEAD, epochs=2), [1.0, 0.5], FrozenBody())
@@ -113,54 +173,52 @@ def test_a_frozen_body_keeps_its_weights_and_its_batch_norm(learner) -> None:
     assert not torch.equal(head, learner.model.head.weight)
 
 
-def test_going_on_from_a_checkpoint_gives_the_undisturbed_numbers(learner, tmp_path: Path) -> None:
-    from birds.progress import Bar
+@pytest.mark.parametrize("schedule", ["flat", ONE_CYCLE])
+def test_going_on_from_a_checkpoint_gives_the_undisturbed_numbers(tmp_path: Path, schedule: str) -> None:
+    one = phase(epochs=6, patience=6, plateau_min_delta=0.0)
 
-    def trained(stop_after: int | None) -> list[dict[str, object]]:
-        one, rows, file = phase(epochs=6, patience=6, plateau_min_delta=0.0), ([], []), tmp_path / f"{stop_after}.pt"
+    class Kill(fastai.Callback):
+        order = 99
 
-        def tell(row, timing) -> None:
-            rows[0].append(row)
-            if len(rows[0]) == stop_after:
-                pass
+        def __init__(self, after: int | None) -> None:
+            self.after = after
 
-        class Kill(fastai.Callback):
-            order = 99
+        def after_epoch(self) -> None:
+            if self.epoch + 1 == self.after:
+                raise KeyboardInterrupt
 
-            def after_epoch(self) -> None:
-                if stop_after and self.epoch + 1 == stop_after:
-                    raise fastai.CancelFitException
-
-        def turn(resume):
-            fastai.set_seed(3, reproducible=True)
-            items = [(torch.randn(3), torch.tensor(i % 2)) for i in range(32)]
-            dls = fastai.DataLoaders.from_dsets(items, items, bs=8, device=torch.device("cpu"))
-            net = fastai.Learner(
-                dls, Net(), loss_func=fastai.CrossEntropyLossFlat(), metrics=fastai.accuracy, splitter=groups
-            )
-            done = resume["epoch"] if resume else 0
-            keep = Checkpoint(file, one.name, rows, resume)
-            extra = [] if resume else [Kill()]
-            epochs = Epochs(one.name, done + 1, Bar(), tell)
-            fit(net, one, done=done, is_pretrained=False, callbacks=[*one.trackers(), epochs, keep, *extra])
-
-        turn(None)
-        if stop_after:
-            rows[0].clear()
-            state = torch.load(file, weights_only=False)
-            rows[0].extend(state["rows"][0])
-            turn(state)
+    def turn(folder: Path, kill_after: int | None) -> list[dict[str, object]]:
+        fastai.set_seed(3, reproducible=True)
+        items = [(torch.randn(3), torch.tensor(i % 2)) for i in range(32)]
+        dls = fastai.DataLoaders.from_dsets(items, items, bs=8, device=torch.device("cpu"))
+        net = fastai.Learner(
+            dls, Net(), loss_func=fastai.CrossEntropyLossFlat(), metrics=fastai.accuracy, splitter=groups
+        )
+        resume = last_checkpoint(folder, print)
+        rows = resume["rows"] if resume else ([], [])
+        done = resume["epoch"] if resume else 0
+        keep = Checkpoint(folder, one.name, rows, resume)
+        epochs = Epochs(one.name, done + 1, Bar(), lambda row, timing: rows[0].append(row))
+        callbacks = [*one.trackers(schedule), epochs, AverageWeights(), fastai.MixUp(0.4), keep, Kill(kill_after)]
+        with suppress(KeyboardInterrupt):
+            fit(net, one, done=done, is_pretrained=False, callbacks=callbacks, schedule=schedule)
         return rows[0]
 
-    assert trained(stop_after=3) == trained(stop_after=None)
+    for folder in ("killed", "undisturbed"):
+        (tmp_path / folder).mkdir()
+    for _ in range(2):
+        turn(tmp_path / "killed", kill_after=2)
+    assert turn(tmp_path / "killed", None) == turn(tmp_path / "undisturbed", None)
 
 
-def test_settings_take_one_value_or_two_and_from_scratch_the_second_counts() -> None:
-    settings = {
-        "epochs": (3, 7), "lr": (0.1,), "patience": (3,), "plateau_min_delta": (0.1, 0.05), "plateau_factor": (3.5, 7.5)
-    }  # fmt: skip
-    head, fine_tune = make_phases(True, **settings)
-    assert (head.name, head.epochs, head.plateau_factor, head.lr) == ("head", 3, 3.5, 0.1)
-    assert (fine_tune.name, fine_tune.epochs, fine_tune.plateau_factor, fine_tune.lr) == ("fine_tune", 7, 7.5, 0.1)
-    (only,) = make_phases(False, **settings)
-    assert (only.name, only.epochs, only.plateau_min_delta) == ("fine_tune", 7, 0.05)
+def test_a_damaged_checkpoint_is_passed_over_for_the_one_before_it(learner, tmp_path: Path) -> None:
+    run(learner, phase(epochs=3), [1.0, 0.9, 0.8], Checkpoint(tmp_path, "head", ([], []), None))
+    assert len(list(tmp_path.iterdir())) == 2
+    assert last_checkpoint(tmp_path, print)["is_over"]
+    (tmp_path / "last.pt").write_bytes(b"half a fi")
+    told: list[str] = []
+    before = last_checkpoint(tmp_path, told.append)
+    assert (before["epoch"], before["is_over"]) == (3, False)
+    assert "last.pt cannot be read" in told[0]
+    (tmp_path / "before-last.pt").unlink()
+    assert last_checkpoint(tmp_path, told.append) is None

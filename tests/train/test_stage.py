@@ -17,7 +17,7 @@ from birds.files import Project
 from birds.models import architectures
 from birds.models.gate import torchvision
 from birds.models.runs import find_run, list_runs
-from birds.train import train
+from birds.train.stage import resume, train
 from PIL import Image
 from safetensors.torch import save_file
 
@@ -66,14 +66,14 @@ def test_the_same_seed_gives_the_same_history_and_another_seed_another(dataset: 
 
 
 def test_runs_begun_in_one_second_each_get_a_folder(dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from birds.train import stage
+    from birds.train import run_folders
 
     class Clock(datetime):
         @classmethod
         def now(cls, tz: tzinfo | None = None) -> datetime:
             return datetime(2026, 11, 22, 3, 23, 14, tzinfo=tz)
 
-    monkeypatch.setattr(stage, "datetime", Clock)
+    monkeypatch.setattr(run_folders, "datetime", Clock)
     names = [train(dataset, weights="none", epochs=(1,), fresh=True, **TINY).run for _ in range(3)]
     assert names == [f"20261122-032314-squeezenet1_1{ending}" for ending in ("", "-2", "-3")]
     assert [run.name for run in list_runs(Project(dataset))] == names[::-1]
@@ -99,7 +99,7 @@ def test_phase_2_starts_from_the_best_of_phase_1(dataset: Path, weights: Path, m
     result = train(dataset, weights=str(weights), epochs=(3, 1), lr=(3e-1, 1e-3), **TINY)
     best_head = torch.load(dataset / "runs" / result.run / "checkpoints" / "head.pth", weights_only=True)
     assert all(torch.equal(value, best_head[key]) for key, value in starts["fine_tune"].items())
-    assert not torch.equal(starts["head"]["head.2.weight"], best_head["head.2.weight"])
+    assert not torch.equal(starts["head"]["2.weight"], best_head["head.2.weight"]), "of the head alone, on features"
 
 
 def test_the_default_architecture_runs_on_weights_in_torch_home(
@@ -228,23 +228,89 @@ def test_a_run_killed_in_the_middle_goes_on_to_the_undisturbed_history(dataset: 
     assert (resumed.valid_loss, resumed.best_epoch) == (undisturbed.valid_loss, undisturbed.best_epoch)
 
 
+@pytest.mark.parametrize("place", ["_complete", "_check_parity", "_see_to_pictures"])
+@pytest.mark.parametrize("epochs", [(1, 2), (6, 2)])
 def test_a_run_killed_between_its_phases_goes_on_to_the_undisturbed_history(
-    dataset: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+    dataset: Path, weights: Path, monkeypatch: pytest.MonkeyPatch, place: str, epochs: tuple[int, int]
 ) -> None:
     from birds.train import training
 
-    settings = {"weights": str(weights), "epochs": (1, 2), "seed": 4, **TINY}
+    settings = {"weights": str(weights), "epochs": epochs, "patience": (1,), "lr": (0.1, 1e-3), "seed": 4, **TINY}
     train(dataset, name="undisturbed", **settings)
 
-    def cut(_self: object) -> None:
+    def cut(*_args: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as cutting:
-        cutting.setattr(training.Training, "_start_from_best_head", cut)
+        cutting.setattr(training.Training, place, cut)
         with pytest.raises(KeyboardInterrupt):
             train(dataset, name="cut", **settings)
     assert train(dataset, **settings).run == "cut"
     assert history(dataset, "cut") == history(dataset, "undisturbed")
+
+
+def test_resume_goes_on_with_the_recorded_settings_and_choices(
+    dataset: Path, weights: Path, monkeypatch: pytest.MonkeyPatch, notes
+) -> None:
+    from birds.train import training
+
+    settings = {"weights": str(weights), "epochs": (2, 3), "seed": 4, **TINY}
+    undisturbed = train(dataset, name="undisturbed", **settings)
+    with monkeypatch.context() as cutting:
+        cutting.setattr(training, "draw_curves", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            train(dataset, name="cut", **settings)
+    monkeypatch.setattr("birds.train.stage.choose", lambda *_args, **_kwargs: pytest.fail("measured again"))
+    resumed = resume(dataset, progress=notes)
+    assert (resumed.run, resumed.valid_loss) == ("cut", undisturbed.valid_loss)
+    assert history(dataset, "cut") == history(dataset, "undisturbed")
+    with pytest.raises(ModelError, match="no unfinished run"):
+        resume(dataset)
+    with pytest.raises(ModelError, match="'cut' is finished"):
+        resume(dataset, "cut")
+
+
+def test_a_second_run_on_the_same_body_computes_no_feature(
+    dataset: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {"weights": str(weights), "epochs": (2, 0), **TINY}
+    first = train(dataset, **settings)
+    monkeypatch.setattr("birds.models.features.compute", lambda *_: pytest.fail("a feature was computed"))
+    second = train(dataset, lr=(1e-2,), **settings)
+    assert second.run != first.run
+
+
+def test_head_on_features_and_whole_network_must_agree(
+    dataset: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from birds.train import head_features
+
+    real = head_features.FeatureLoader.create_batch
+
+    def shifted(loader, rows):
+        seen, labels = real(loader, rows)
+        return seen + (0.0 if loader.is_training else 0.01), labels
+
+    monkeypatch.setattr(head_features.FeatureLoader, "create_batch", shifted)
+    with pytest.raises(TrainError, match="on cached features"):
+        train(dataset, weights=str(weights), epochs=(2, 1), **TINY)
+
+
+def test_without_the_feature_cache_the_head_trains_on_pictures(dataset: Path, weights: Path) -> None:
+    result = train(dataset, weights=str(weights), epochs=(2, 1), feature_cache=False, **TINY)
+    assert [row["phase"] for row in history(dataset, result.run)] == ["head", "head", "fine_tune"]
+    assert not (dataset / ".birds" / "cache" / "features").exists()
+
+
+def test_a_class_without_pictures_is_named(dataset: Path) -> None:
+    (dataset / "dataset" / "train" / "vacía").mkdir()
+    with pytest.raises(ProjectError, match="class 'vacía' has no picture"):
+        train(dataset, weights="none", **TINY)
+
+
+def test_a_loss_that_never_changes_ends_with_an_error(dataset: Path, weights: Path) -> None:
+    with pytest.raises(TrainError, match="never changed"):
+        train(dataset, weights=str(weights), epochs=(3, 1), lr=(1e-9,), averaging=False, **TINY)
 
 
 def test_recipe_2024_warns_that_its_plateau_has_no_effect_and_trains(dataset: Path, weights: Path, notes) -> None:

@@ -1,0 +1,222 @@
+"""How soon and how well `birds train` learns, beside the usual notebook recipe in one run.
+
+    python benchmarks/train.py [--only mobilenet_v2-imagenet] [--seeds 5,6,7,8,9] [--no-peer] [--json]
+
+Needs ../shared (or BIRDS_TEST_DATA for its data): birds8, pretrained weights, bench/stock_recipe.py, which is the peer.
+The peer trains once a backbone, on the plain split of seed 5; `birds`, with its defaults, on the plain splits of every
+seed. Clocks run from the call of the training function, imports done and caches cold.
+
+`to_peer_loss_s` is the time to the first saved model whose test loss is at or below the peer's final one. Every file
+that a run saves is kept by a hard link while it trains; the test losses are computed afterwards, here and nowhere else.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from scrape import WORK, peak_mb_of
+
+SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
+DATA = Path(os.environ.get("BIRDS_TEST_DATA", SHARED / "data"))
+ROWS = {  # name -> architecture, weights, whether the peer has its row
+    "squeezenet1_1-imagenet": ("squeezenet1_1", True),
+    "mobilenet_v2-imagenet": ("mobilenet_v2", True),
+    "mobilenet_v2-inat-birds": ("mobilenet_v2", False),
+}
+SEEDS = (5, 6, 7, 8, 9)
+WATCHING_S = 0.02
+
+Row = dict[str, Any]
+
+
+def weights_file(name: str) -> Path:
+    return DATA / "weights" / f"{name}.safetensors"
+
+
+def measure(name: str, seeds: list[int], with_peer: bool) -> list[Row]:
+    """The peer's row, one of `birds` for each seed, and one of their means."""
+    arch, has_peer = ROWS[name]
+    rows: list[Row] = []
+    peer: Row | None = None
+    if has_peer and with_peer:
+        peer = run_peer(arch, weights_file(name))
+        rows.append({"name": f"stock recipe, {name}, seed 5", **peer})
+    runs = []
+    for seed in seeds:
+        print(f"birds, {name}, seed {seed}", file=sys.stderr)
+        turn = run_birds(arch, weights_file(name), seed)
+        if peer and "loss" in peer and "saved" in turn:
+            reached = [one["seconds"] for one in turn["saved"] if one["loss"] <= peer["loss"]]
+            turn["to_peer_loss_s"] = reached[0] if reached else None
+            turn["times_faster"] = round(peer["seconds"] / reached[0], 1) if reached else None
+        runs.append(turn)
+        rows.append({"name": f"birds, {name}, seed {seed}", **turn})
+    whole = [run for run in runs if "loss" in run]
+    if len(whole) > 1:
+        rows.append({"name": f"birds, {name}, mean of {len(whole)}", **_means(whole)})
+    return rows
+
+
+def _means(runs: list[Row]) -> Row:
+    row: Row = {}
+    for key in ("loss", "accuracy", "valid_loss", "valid_accuracy"):
+        values = [run[key] for run in runs]
+        row[key], row[f"{key}_sd"] = round(statistics.mean(values), 4), round(statistics.stdev(values), 4)
+    for key in ("seconds", "peak_mb", "to_peer_loss_s", "times_faster"):
+        values = [run[key] for run in runs if run.get(key) is not None]
+        if values:
+            row[f"median_{key}"] = round(statistics.median(values), 1)
+    return row
+
+
+def run_peer(arch: str, weights: Path) -> Row:
+    """Seconds, test loss and accuracy of the stock recipe after both of its phases."""
+    print(f"stock recipe, {arch}", file=sys.stderr)
+    with tempfile.TemporaryDirectory(dir=WORK) as out:
+        command = [sys.executable, SHARED / "bench" / "stock_recipe.py", arch, weights, DATA / "birds8", out, "5"]
+        answer = _run([str(part) for part in command], TORCH_HOME=str(Path(out) / "torch"))
+    if "error" in answer:
+        return answer
+    phase = answer["lines"][-1]
+    return {
+        "seconds": phase["seconds"], "loss": phase["test_loss"], "accuracy": phase["test_accuracy"],
+        "peak_mb": answer["peak_mb"],
+    }  # fmt: skip
+
+
+def run_birds(arch: str, weights: Path, seed: int) -> Row:
+    """What `child` says of a training on the plain split of `seed`."""
+    with tempfile.TemporaryDirectory(dir=WORK) as project:
+        answer = _run([sys.executable, __file__, "child", project, arch, str(weights), str(seed)])
+        if "error" in answer:
+            return answer
+        return {**answer["lines"][-1], "peak_mb": answer["peak_mb"]}
+
+
+def _run(command: list[str], **environment: str) -> Row:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **environment}
+    ) as process:
+        peak_mb = peak_mb_of(process)
+        out, errors = process.communicate()
+    if process.returncode:
+        return {"error": (errors.strip().splitlines() or ["it said nothing"])[-1]}
+    return {"lines": [json.loads(line) for line in out.splitlines() if line.startswith("{")], "peak_mb": peak_mb()}
+
+
+def child(project: Path, arch: str, weights: str, seed: int) -> Row:
+    """Split, train under the clock, and only then judge everything that was saved."""
+    import shutil
+
+    from birds.files import Project
+    from birds.models.bundle import export
+    from birds.models.evaluation import evaluate
+    from birds.models.runs import find_run
+    from birds.split import split
+    from birds.train.stage import train
+
+    shutil.copytree(DATA / "birds8", project / "images")
+    split(project, plain=True, seed=seed)
+    versions = Versions(project)
+    started = time.perf_counter()
+    result = train(project, arch=arch, weights=weights)
+    seconds = time.perf_counter() - started
+    saved = versions.stop(started)
+    run = find_run(Project(project), result.run)
+    export(project, result.run)
+    final = evaluate(project, result.run)
+    losses = [{"seconds": round(at, 1), "file": name, **_judged(project, run, path)} for at, name, path in saved]
+    return {
+        "seconds": round(seconds, 1), "loss": round(final.loss, 4), "accuracy": round(final.accuracy, 4),
+        "valid_loss": result.valid_loss, "valid_accuracy": result.valid_accuracy,
+        "best_phase": (run.result or {})["best_phase"], "best_epoch": result.best_epoch,
+        "saved": [*losses, {"seconds": round(seconds, 1), "file": "final", "loss": round(final.loss, 4)}],
+    }  # fmt: skip
+
+
+class Versions:
+    """Hard links to every whole network that a training saves, with the time it was there."""
+
+    def __init__(self, project: Path) -> None:
+        self.project, self.folder = project, project / "versions"
+        self.folder.mkdir()
+        self.seen: dict[int, tuple[float, str, Path]] = {}  # by inode: a new version is a new file
+        self.is_over = threading.Event()
+        self.thread = threading.Thread(target=self._watch, daemon=True)
+        self.thread.start()
+
+    def _watch(self) -> None:
+        while not self.is_over.wait(WATCHING_S):
+            self._look()
+
+    def _look(self) -> None:
+        for name in ("head.pth", "fine_tune.pth"):
+            for path in self.project.glob(f"runs/*/checkpoints/{name}"):
+                kept = self.folder / f"{len(self.seen)}-{name}"
+                try:
+                    os.link(path, kept)
+                except FileNotFoundError:  # replaced this very moment
+                    continue
+                inode = kept.stat().st_ino
+                if inode in self.seen:
+                    kept.unlink()
+                else:
+                    self.seen[inode] = (time.perf_counter(), name, kept)
+
+    def stop(self, started: float) -> list[tuple[float, str, Path]]:
+        """(seconds since `started`, name, link) of each."""
+        self.is_over.set()
+        self.thread.join()
+        self._look()
+        return [(at - started, name, path) for at, name, path in self.seen.values()]
+
+
+def _judged(project: Path, run: Any, path: Path) -> Row:
+    """Test loss and accuracy of one saved network."""
+    import torch
+    from birds.models.bundle import classes_of, open_run, probabilities
+    from birds.models.transforms import label_of, picture_files
+
+    learner = open_run(run)
+    learner.model.load_state_dict(torch.load(path, weights_only=True))
+    pictures = picture_files(project / "dataset" / "test")
+    truth = torch.tensor([classes_of(learner).index(label_of(picture)) for picture in pictures])
+    predicted = probabilities(learner, pictures)
+    loss = torch.nn.functional.nll_loss(predicted.double().clamp_min(1e-12).log(), truth).item()
+    return {"loss": round(loss, 4), "accuracy": round((predicted.argmax(1) == truth).double().mean().item(), 4)}
+
+
+def main() -> None:
+    if sys.argv[1:2] == ["child"]:
+        project, arch, weights, seed = sys.argv[2:]
+        print(json.dumps(child(Path(project), arch, weights, int(seed))))
+        return
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", choices=ROWS)
+    parser.add_argument("--seeds", default=",".join(map(str, SEEDS)))
+    parser.add_argument("--no-peer", action="store_true", help="without times to the peer's loss")
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    if not DATA.is_dir():
+        parser.error(f"there is no {DATA}: give the folder by BIRDS_TEST_DATA")
+    WORK.mkdir(parents=True, exist_ok=True)
+    seeds = [int(seed) for seed in arguments.seeds.split(",")]
+    for name in [arguments.only] if arguments.only else ROWS:
+        for row in measure(name, seeds, not arguments.no_peer):
+            if arguments.json:
+                print(json.dumps(row), flush=True)
+            else:
+                shown = {key: value for key, value in row.items() if key != "saved"}
+                print("  ".join(f"{key} {value}" for key, value in shown.items()), flush=True)
+
+
+if __name__ == "__main__":
+    main()

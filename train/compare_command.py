@@ -1,0 +1,146 @@
+"""``birds compare`` and ``birds lr-find``."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .. import config
+from ..console import Console, JsonFlag, ProjectDir, QuietFlag
+from ..errors import TrainError
+
+if TYPE_CHECKING:
+    from .comparison import CompareResult
+    from .comparison_table import Entry
+
+Weights = Annotated[
+    str | None,
+    typer.Option(help="imagenet, none, or a file, as in `birds train`.", metavar="NAME|FILE", show_default="imagenet"),
+]
+Size = Annotated[
+    int | None, typer.Option(min=16, help="Pixels of a side.", show_default="what the network was published at")
+]
+BatchSize = Annotated[int | None, typer.Option(min=2, help="Pictures a step.", show_default="16")]
+Seed = Annotated[int | None, typer.Option(min=0, help="Of weights, order and augmentation.", show_default="0")]
+
+
+def _settings(project: Path, **flags: Any) -> dict[str, Any]:
+    """Arguments for training: the [train] table of birds.toml, and the flags given, which win."""
+    given = {name: value for name, value in flags.items() if value is not None}
+    return config.train_arguments({**config.load(project).train, **given})
+
+
+def compare(
+    runs: Annotated[list[str] | None, typer.Argument(metavar="[RUN]...", help="Finished runs.")] = None,
+    arch: Annotated[
+        list[str] | None, typer.Option(help="A network to train, or to take if it is; give it again for each.")
+    ] = None,
+    weights: Weights = None,
+    epochs: Annotated[str | None, typer.Option(help="As in `birds train`.", metavar="N[,N]")] = None,
+    size: Size = None,
+    batch_size: BatchSize = None,
+    seed: Seed = None,
+    repeats: Annotated[int, typer.Option(min=1, help="Train each with so many seeds, and give mean and spread.")] = 1,
+    final: Annotated[
+        bool, typer.Option("--final", help="Evaluate on the held-out test set too: once, when all is chosen.")
+    ] = False,
+    project: ProjectDir = Path(),
+    as_json: JsonFlag = False,
+    quiet: QuietFlag = False,
+) -> None:
+    """Train several networks alike, or take finished runs, and rank them by validation loss.
+
+    The other settings are those of [train] in birds.toml. Give the same command again after an interruption: it goes
+    on, and takes what is finished.
+
+    Example: birds compare --arch resnet18 --arch mobilenet_v2
+    """
+    settings = _settings(project, weights=weights, epochs=epochs, size=size, batch_size=batch_size, seed=seed)
+    settings.pop("arch", None)  # birds.toml's own: which to compare is said here
+    from . import comparison  # torch and fastai: after the flags are known to be good
+
+    console = Console(as_json=as_json, quiet=quiet)
+    result = comparison.compare(
+        project, runs or (), archs=arch or (), repeats=repeats, final=final, progress=console, **settings
+    )
+    if final:
+        console.note(comparison.FINAL_NOTE)
+    if not result.failed:
+        _print(console, result, final=final)
+        return
+    if not as_json:
+        _print(console, result, final=final)
+    error = TrainError(
+        f"Not trained: {'; '.join(f'{name}: {why}' for name, why in result.failed.items())}",
+        "The same command tries them again and takes the others as they are.",
+    )
+    error.partial = asdict(result)
+    raise error
+
+
+def _print(console: Console, result: "CompareResult", *, final: bool) -> None:
+    titles = ["network", "run", "loss", "accuracy (95% interval)", "seconds", "million parameters"]
+    titles += ["test loss", "test accuracy (95% interval)"] if final else []
+    text = f"Written to {result.csv} and {result.picture}." if result.ranking else ""
+    table = (titles, [_cells(entry, final=final) for entry in result.ranking]) if result.ranking else None
+    console.result(result, text, table=table)
+
+
+def _cells(entry: "Entry", *, final: bool) -> list[str | float]:
+    run = entry.runs[0] if len(entry.runs) == 1 else f"{len(entry.runs)} seeds"
+    cells: list[str | float] = [
+        entry.arch,
+        run,
+        f"{entry.valid_loss:.4f}{_spread(entry.valid_loss_spread, 4)}",
+        f"{entry.valid_accuracy:.3f}{_spread(entry.valid_accuracy_spread, 3)} {_range(entry.valid_accuracy_interval)}",
+        round(entry.seconds, 1),
+        "-" if entry.million_parameters is None else round(entry.million_parameters, 1),
+    ]
+    if final:
+        cells += [f"{entry.test_loss:.4f}", f"{entry.test_accuracy:.3f} {_range(entry.test_accuracy_interval)}"]
+    return cells
+
+
+def _spread(value: float | None, digits: int) -> str:
+    return "" if value is None else f" ± {value:.{digits}f}"
+
+
+def _range(interval: tuple[float, float] | None) -> str:
+    return "" if interval is None else f"({interval[0]:.3f} to {interval[1]:.3f})"
+
+
+def lr_find(
+    arch: Annotated[
+        str | None, typer.Option(help="A network; `birds archs` lists them.", show_default="that of `birds train`")
+    ] = None,
+    weights: Weights = None,
+    phase: Annotated[
+        str | None,
+        typer.Option(
+            help="head: the body stays frozen; fine_tune: every layer.", show_default="head; from scratch fine_tune"
+        ),
+    ] = None,
+    size: Size = None,
+    batch_size: BatchSize = None,
+    seed: Seed = None,
+    project: ProjectDir = Path(),
+    as_json: JsonFlag = False,
+    quiet: QuietFlag = False,
+) -> None:
+    """Search a learning rate: train for a hundred batches at rising rates and see where the loss falls.
+
+    It leaves a picture and no run. `birds train --lr auto` searches by itself, for each phase where it starts.
+
+    Example: birds lr-find --arch resnet18
+    """
+    settings = _settings(project, arch=arch, weights=weights, size=size, batch_size=batch_size, seed=seed)
+    settings.pop("lr", None)
+    from .lr_find import find_lr
+
+    console = Console(as_json=as_json, quiet=quiet)
+    result = find_lr(project, phase=phase, progress=console, **settings)
+    text = (
+        f"Suggested learning rate for phase {result.phase}: {result.lr:.2g}. The search is drawn in {result.picture}."
+    )
+    console.result(result, text)

@@ -1,0 +1,51 @@
+"""The pictures of a dataset as fastai DataLoaders, decoded once where they are large."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..files import sha256_of
+from ..models import architectures
+from ..models.augmentation import Augmentation
+from ..models.data import make_dataloaders
+from ..models.presized import Pictures, prepare_once, presize
+from ..progress import SILENT, Progress
+from .dataset import Dataset
+
+
+def with_digests(paths: list[Path]) -> Pictures:
+    """(SHA-256, path) of each: what caches find a picture by, wherever it lies."""
+    return [(sha256_of(path), path) for path in paths]
+
+
+def augmentation_of(config: Mapping[str, Any]) -> Augmentation:
+    """What training does to pictures at random."""
+    return Augmentation(**{name: config[name] for name in ("crop", "flip", "colour", "rotate")})
+
+
+def picture_loaders(dataset: Dataset, config: Mapping[str, Any], *, workers: int = 0) -> Any:
+    """DataLoaders of `dataset` as a run's config.json asks for them, see `data.make_dataloaders`."""
+    architecture = architectures.find(config["arch"])
+    return make_dataloaders(
+        dataset.train,
+        dataset.valid,
+        dataset.classes,
+        size=config["size"],
+        evaluation_size=config["evaluation_size"],
+        resize=config["resize"],
+        batch_size=config["batch_size"],
+        augmentation=augmentation_of(config),
+        mean=architecture.mean,
+        std=architecture.std,
+        num_workers=workers,
+    )
+
+
+def decoded_once(dataset: Dataset, config: Mapping[str, Any], cache: Path, progress: Progress = SILENT) -> Dataset:
+    """`dataset` with copies in the place of its large photographs, which every epoch would decode anew."""
+    train = presize(with_digests(dataset.train), cache / "pictures", size=config["size"], progress=progress)
+    valid = dataset.valid
+    if config["resize"] == "squish":  # a copy is squished already
+        side = config["evaluation_size"]
+        valid = prepare_once(with_digests(valid), cache / "pictures", evaluation_size=side, progress=progress)
+    return Dataset(train, valid, dataset.classes, dataset.split)
