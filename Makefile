@@ -39,8 +39,9 @@ demo: setup ## Run the main job on the embedded gallery: scrape to evaluated mod
 test: setup ## Run the tests, three at a time: many wait for a browser
 	$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder
 
-faults: setup ## Kill a scrape thirty times at random moments and say what came of it
+faults: setup ## Kill a scrape thirty times and a training ten times at random moments and say what came of it
 	BIRDS_KILLS=30 $(BIN)/python -m pytest -q -s tests/scrape/test_kills.py
+	BIRDS_KILLS=10 $(BIN)/python -m pytest -q -s tests/train/test_kills.py
 
 lint: setup ## ruff and mypy
 	$(BIN)/ruff check .

@@ -5,8 +5,8 @@
 Generated pictures of 64 pixels (those of ``checks.py --growth``), random weights, which take as long as trained ones.
 Each count runs in a process of its own, so that nothing is left of the one before. ``peak_mb`` is the most anonymous
 resident memory seen, from /proc: mapped files count for nothing, they can be dropped at any time. ``list_mb`` of it is
-the caller's own list of paths and digests. ``again_s`` is for a second call, which finds everything in
-the cache; ``gather_us`` is for a picture's vector, gathered in batches of 64 in random order, as training reads them.
+the caller's own list of paths and digests. ``again_s`` is for a second call, which finds everything in the cache;
+``gather_us`` is for a picture's vector, gathered in batches of 64 in random order, as training reads them.
 """
 
 import argparse
@@ -32,14 +32,14 @@ def anonymous_mb() -> float:
 def measure(settings: Row) -> Row:
     """What a child process does and says."""
     import numpy as np
-    from birds.files import sha256_of
     from birds.models.architectures import make_body
     from birds.models.features import features
+    from birds.models.picture_list import PictureList
 
     folder, count = Path(settings["folder"]), settings["count"]
     body, _ = make_body(settings["arch"])
     before = anonymous_mb()
-    pictures = [(sha256_of(path), path) for path in (folder / f"{number:06}.jpg" for number in range(count))]
+    pictures = PictureList([folder / f"{number:06}.jpg" for number in range(count)])
     listed = anonymous_mb()
     options = {"arch": settings["arch"], "body": body, "size": settings["side"], "views": settings["views"]}
     with tempfile.TemporaryDirectory(dir=WORK) as cache:

@@ -33,7 +33,7 @@ def train(
         str | None, _text(_TWO + "at most so many epochs; N,0 trains the head only.", "40,10", "N[,N]")
     ] = None,
     lr: Annotated[
-        str | None, _text(_TWO + "learning rate of the head; auto searches.", "0.003,0.0001", "X[,X]|auto")
+        str | None, _text(_TWO + "learning rate of the head; auto searches.", "0.0003,0.0001", "X[,X]|auto")
     ] = None,
     schedule: Annotated[str | None, _text("flat (reduced on plateaus) or one-cycle.", "flat")] = None,
     patience: Annotated[str | None, _text(_TWO + "epochs without progress to stop at.", "8,3", "N[,N]")] = None,
@@ -63,7 +63,7 @@ def train(
             "--feature-cache/--no-feature-cache", help="Train the head on features computed once.", show_default="yes"
         ),
     ] = None,
-    views: Annotated[int | None, _whole("Random crops a picture that features are computed of.", "4")] = None,
+    views: Annotated[int | None, _whole("Random crops a picture that features are computed of.", "6")] = None,
     mirror: Annotated[
         bool | None,
         typer.Option("--mirror/--no-mirror", help="Judge pictures with their mirror images.", show_default="yes"),

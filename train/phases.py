@@ -18,7 +18,7 @@ SCHEDULES = (FLAT, ONE_CYCLE)
 # Settings of the two phases by default; from scratch there is the second only.
 PRETRAINED: dict[str, Sequence[float]] = {
     "epochs": (40, 10),
-    "lr": (3e-3, 1e-4),
+    "lr": (3e-4, 1e-4),
     "patience": (8, 3),
     "plateau_min_delta": (0.0, 0.0),
     "plateau_patience": (3, 1),

@@ -4,18 +4,29 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..files import sha256_of
+import torch
+
+from ..errors import TrainError
 from ..models import architectures
 from ..models.augmentation import Augmentation
 from ..models.data import make_dataloaders
-from ..models.presized import Pictures, prepare_once, presize
+from ..models.picture_list import PictureList
+from ..models.presized import prepare_once, presize
 from ..progress import SILENT, Progress
 from .dataset import Dataset
 
 
-def with_digests(paths: list[Path]) -> Pictures:
-    """(SHA-256, path) of each: what caches find a picture by, wherever it lies."""
-    return [(sha256_of(path), path) for path in paths]
+def with_digests(paths: list[Path]) -> PictureList:
+    """(SHA-256, path) of each: what caches find a picture by, wherever it lies.
+
+    Raises
+    ------
+    TrainError : a file cannot be opened.
+    """
+    try:
+        return PictureList(paths)
+    except OSError as error:
+        raise TrainError(f"{error.filename} cannot be opened: {error.strerror}.", "Run `birds split` again.") from error
 
 
 def augmentation_of(config: Mapping[str, Any]) -> Augmentation:
@@ -38,6 +49,7 @@ def picture_loaders(dataset: Dataset, config: Mapping[str, Any], *, workers: int
         mean=architecture.mean,
         std=architecture.std,
         num_workers=workers,
+        pin_memory=torch.cuda.is_available(),
     )
 
 

@@ -73,7 +73,7 @@ class Settings:
     schedule: str = FLAT
     averaging: bool = True
     feature_cache: bool = True
-    views: int = 4
+    views: int = 6
     mirror: bool = True
     calibrate: bool = True
     size: int | None = None
@@ -124,6 +124,7 @@ class Settings:
         return {
             "format_version": FORMAT_VERSION,
             **plain,
+            "weights": str(self.weights),
             "feature_cache": self.feature_cache and self.is_pretrained and self.recipe == "default",
             **{name: getattr(self, name) and self.recipe == "default" for name in _NOT_IN_2024},
             "lr_is_searched": isinstance(self.lr, str),

@@ -11,9 +11,11 @@ from typing import Any
 
 import torch
 
-from ..errors import ProjectError, UsageError
+from ..errors import ModelError, ProjectError, UsageError
 from ..files import Project
 from ..models import architectures
+from ..models.estimate import Part, estimate
+from ..models.feature_views import VIEWS
 from ..models.gate import fastai
 from ..models.learner import make_learner
 from ..models.precision import Choice, choose, machine_store
@@ -22,10 +24,13 @@ from ..progress import SILENT, Progress
 from . import recipe_2024
 from .dataset import Dataset, read_dataset
 from .logs import callbacks_for, check_log
+from .phases import HEAD
 from .pictures import picture_loaders
 from .run_folders import finished_run, locked, make_run, run_to_resume, unfinished_run
-from .settings import Settings
+from .settings import FORMAT_VERSION, Settings
 from .training import Training, TrainResult
+
+_FORWARD_SHARE = 1 / 3  # of a training step: the backward pass takes about twice as long
 
 
 def train(
@@ -73,6 +78,8 @@ def train(
     learner = make_learner_of(config, dataset, progress)
     if run is None:
         choices = _measured(learner, config, progress)
+        if asked.recipe != "2024":  # nothing was measured for it
+            progress.note(f"It will take {estimate(_parts(config, choices, dataset))}.")
         run = make_run(place, config, choices, name)  # nothing is left behind before here
     return _carry_through(run, learner, dataset, cache=place.cache, log=log, progress=progress)
 
@@ -84,12 +91,14 @@ def resume(
 
     Raises
     ------
-    ModelError : there is no such run, or it is finished.
+    ModelError : there is no such run, it is finished, or another version of birds began it.
     ProjectError : the dataset has changed since, or another process trains the run.
     """
     check_log(log)
     place = Project(Path(project))
     run = run_to_resume(place, name)
+    if run.config.get("format_version") != FORMAT_VERSION:
+        raise ModelError(f"{run.name} was begun by another version of birds.", "Begin a new run with `birds train`.")
     dataset = read_dataset(place)
     if (dataset.split, dataset.classes) != (run.config["split"], run.config["classes"]):
         raise ProjectError(
@@ -151,6 +160,20 @@ def _measured(learner: Any, config: Mapping[str, Any], progress: Progress) -> di
         **common,
     )
     return {use: asdict(choice) for use, choice in found.items()}
+
+
+def _parts(config: Mapping[str, Any], choices: Mapping[str, Any], dataset: Dataset) -> list[Part]:
+    """What a run spends its time on, as pictures through the network."""
+    pictures, judged = len(dataset.train), len(dataset.valid) * (2 if config["mirror"] else 1)
+    parts = []
+    for phase in config["phases"]:
+        if phase["name"] == HEAD and config["feature_cache"]:
+            views = pictures * (len(VIEWS) + config["views"]) + judged
+            parts.append(Part("features", views, choices["features"]["images_per_second"]))
+        else:
+            shown = phase["epochs"] * (pictures + judged * _FORWARD_SHARE)
+            parts.append(Part(phase["name"], shown, choices["training"]["images_per_second"], is_limit=True))
+    return parts
 
 
 def _try_one_picture(learner: Any, config: Mapping[str, Any]) -> None:

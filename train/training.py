@@ -84,12 +84,13 @@ class Training:
         for index in range(first, len(self.phases)):
             phase = self.phases[index]
             if not (resume and resume["is_over"]):
-                seed_phase(self.config["seed"], index, self.learner)
                 if self._is_on_features(phase):
-                    self._run_phase(phase, self._head_learner(), self._head_file, resume)
+                    learner, best = self._head_learner(), self._head_file
                 else:
                     self._see_to_pictures()
-                    self._run_phase(phase, self.learner, self.run.weights_of(phase.name), resume)
+                    learner, best = self.learner, self.run.weights_of(phase.name)
+                seed_phase(self.config["seed"], index, learner)
+                self._run_phase(phase, learner, best, resume)
             self._refuse_nothing_learnt(phase)
             self._complete(phase)
             resume = None
@@ -113,9 +114,7 @@ class Training:
             cache=self.cache / "features",
             progress=self.progress,
         )
-        learner = head_learner(self.learner, train, valid)
-        seed_phase(self.config["seed"], 0, learner)
-        return learner
+        return head_learner(self.learner, train, valid)
 
     def _complete(self, phase: Phase) -> None:
         """Leave the whole network with the best weights of `phase` in its file and in the learner."""

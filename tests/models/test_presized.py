@@ -9,6 +9,7 @@ import pytest
 from birds import images
 from birds.files import sha256_of
 from birds.models.augmentation import Augmentation
+from birds.models.picture_list import PictureList
 from birds.models.presized import prepare_once, presize
 from birds.models.transforms import label_of
 from PIL import Image
@@ -105,3 +106,11 @@ def test_more_pictures_than_are_worked_on_at_once_stay_in_order(tmp_path: Path, 
     many = pictures * 50
     places = presize(many, tmp_path / "cache", size=64)
     assert places == presize(pictures, tmp_path / "cache", size=64) * 50
+
+
+def test_a_list_of_pictures_is_what_a_list_of_pairs_is(pictures: Any) -> None:
+    listed = PictureList([path for _, path in pictures])
+    assert list(listed) == pictures
+    assert (listed[-1], listed[1:], listed[:9], listed[3:]) == (pictures[-1], pictures[1:], pictures, [])
+    with pytest.raises(IndexError):
+        listed[3]

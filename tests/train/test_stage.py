@@ -2,11 +2,8 @@
 
 import csv
 import json
-import os
-import signal
 import subprocess
 import sys
-import time
 from datetime import datetime, tzinfo
 from pathlib import Path
 
@@ -203,29 +200,6 @@ class Explodes(torch.nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.linear(x) * float("nan")
-
-
-def test_a_run_killed_in_the_middle_goes_on_to_the_undisturbed_history(dataset: Path, weights: Path, notes) -> None:
-    settings = {"weights": str(weights), "epochs": [3, 4], "patience": [9], "seed": 4, **TINY}
-    undisturbed = train(dataset, name="undisturbed", **settings)
-    code = (
-        "import sys, json; from birds.train import train; train(sys.argv[1], name='killed', **json.loads(sys.argv[2]))"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, str(dataset), json.dumps(settings)], stderr=subprocess.DEVNULL
-    )
-    file = dataset / "runs" / "killed" / "history.csv"
-    deadline = time.monotonic() + 120
-    while (not file.exists() or len(file.read_text().splitlines()) < 6) and time.monotonic() < deadline:
-        time.sleep(0.005)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    assert not (file.parent / "result.json").exists(), "it was not killed in the middle"
-    resumed = train(dataset, progress=notes, **settings)
-    assert resumed.run == "killed"
-    assert any("Going on with killed" in line for line in notes.lines)
-    assert file.read_bytes() == (dataset / "runs" / "undisturbed" / "history.csv").read_bytes()
-    assert (resumed.valid_loss, resumed.best_epoch) == (undisturbed.valid_loss, undisturbed.best_epoch)
 
 
 @pytest.mark.parametrize("place", ["_complete", "_check_parity", "_see_to_pictures"])
