@@ -25,7 +25,7 @@ from safetensors.torch import save_file
 from typer.testing import CliRunner
 
 VALID = 6  # pictures a class
-TINY = {"size": 32, "batch_size": 8, "weights": "none", "epochs": (1,), "precision": "fp32"}
+TINY = {"size": 32, "batch_size": 8, "weights": "none", "epochs": (1,), "precision": "fp32", "averaging": False}
 ARCHS = ("squeezenet1_1", "shufflenet_v2_x0_5")
 
 app = typer.Typer()
@@ -203,14 +203,14 @@ def test_the_command_takes_the_settings_of_birds_toml_and_its_flags_win(
 def test_repeats_give_mean_and_spread_over_seeds(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = {**TINY, "arch": "shufflenet_v2_x0_5"}
     before = names(project)
-    result = repeat(project, range(3), name="wieder", averaging=False, **settings)
+    result = repeat(project, range(3), name="wieder", **settings)
     assert result.seeds == [0, 1, 2]
     losses = [run.valid_loss for run in result.runs]
     assert len(set(losses)) == 3, "each seed is another run"
     assert (result.valid_loss, result.valid_loss_spread) == (mean(losses), stdev(losses))
     assert names(project) - before == {"wieder-1", "wieder-2"}, "seed 0 was finished already"
     monkeypatch.setattr("birds.train.training.Training.carry_through", pytest.fail)
-    assert repeat(project, range(3), averaging=False, **settings) == result
+    assert repeat(project, range(3), **settings) == result
     entry = compare(project, [run_of(project, ARCHS[0])], archs=ARCHS[1:], repeats=3, **TINY)
     (repeated,) = (entry for entry in entry.ranking if len(entry.runs) == 3)
     assert (repeated.valid_loss, repeated.valid_loss_spread) == (mean(losses), stdev(losses))
