@@ -1,10 +1,13 @@
 """What several tests share: drawn pictures, project folders, the real data where it lies beside the checkout."""
 
+import atexit
 import http.client
 import io
 import json
 import os
 import random
+import shutil
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +19,9 @@ from birds.progress import Progress
 from birds.web import LocalServer
 from PIL import Image
 
+if "BIRDS_TESTS_CACHE" not in os.environ:  # workers inherit it: what a user's caches hold must not decide a test
+    os.environ["BIRDS_TESTS_CACHE"] = os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="birds-tests-")
+    atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)
 if "PYTEST_XDIST_WORKER" in os.environ:  # before anybody imports torch: several tests at once share the processors
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 

@@ -41,8 +41,14 @@ class AverageWeights(fastai.Callback):  # type: ignore[misc]  # fastai ships no 
 
     def before_validate(self) -> None:
         self.present = {name: value.clone() for name, value in self.learn.model.state_dict().items()}
-        self.learn.model.load_state_dict(self.average)
+        self._put(self.average)
 
     def after_epoch(self) -> None:
-        self.learn.model.load_state_dict(self.present)
+        self._put(self.present)
         del self.present
+
+    def _put(self, tensors: dict[str, torch.Tensor]) -> None:
+        """In place, not by load_state_dict: MNASNet's wants the versions that come with a state_dict as well."""
+        with torch.no_grad():
+            for name, value in self.learn.model.state_dict().items():
+                value.copy_(tensors[name])

@@ -14,6 +14,7 @@ import torch
 from .. import files
 from ..models.gate import fastai
 from .callbacks import Row
+from .phases import Phase
 
 _LAST, _BEFORE_LAST = "last.pt", "before-last.pt"
 _OF_A_TRACKER = ("best", "wait")
@@ -34,7 +35,7 @@ class Checkpoint(fastai.Callback):  # type: ignore[misc]  # fastai ships no type
     order = 70  # after the trackers; not called in the epoch in which a phase ends early
 
     def __init__(
-        self, folder: Path, phase: str, rows: tuple[list[Row], list[Row]], resume: dict[str, Any] | None
+        self, folder: Path, phase: Phase, rows: tuple[list[Row], list[Row]], resume: dict[str, Any] | None
     ) -> None:
         self.folder, self.phase, self.rows, self.resume = folder, phase, rows, resume
         self.first = resume["epoch"] if resume else 0
@@ -56,7 +57,8 @@ class Checkpoint(fastai.Callback):  # type: ignore[misc]  # fastai ships no type
 
     def _write(self, *, is_over: bool) -> None:
         state = {
-            "phase": self.phase,
+            "phase": self.phase.name,
+            "lr": self.phase.lr,
             "epoch": self.first + self.epoch + 1,
             "is_over": is_over,
             "model": self.learn.model.state_dict(),

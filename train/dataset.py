@@ -3,11 +3,13 @@
 import json
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ..errors import ProjectError
+from ..errors import ProjectError, TrainError
 from ..files import Project
+from ..models.picture_list import PictureList
 from ..models.transforms import label_of, picture_files
 
 _HINT = "Run `birds split` again."
@@ -27,6 +29,16 @@ class Dataset:
     valid: list[Path]
     classes: list[str]
     split: dict[str, Any] | None
+
+    @cached_property
+    def train_list(self) -> PictureList:
+        """The training pictures with the digests that caches find them by. Raises TrainError: one cannot be opened."""
+        return _with_digests(self.train)
+
+    @cached_property
+    def valid_list(self) -> PictureList:
+        """The same of those for validation."""
+        return _with_digests(self.valid)
 
     def labels_of(self, pictures: list[Path]) -> list[int]:
         """Class index of each picture."""
@@ -54,6 +66,13 @@ def read_dataset(project: Project) -> Dataset:
         hint = "Put pictures into it, or remove the folder and run `birds split` again."
         raise ProjectError(f"The class {empty[0]!r} has no picture in {project.dataset / 'train'}.", hint)
     return Dataset(train, valid, classes, _split_fingerprint(project))
+
+
+def _with_digests(paths: list[Path]) -> PictureList:
+    try:
+        return PictureList(paths)
+    except OSError as error:
+        raise TrainError(f"{error.filename} cannot be opened: {error.strerror}.", _HINT) from error
 
 
 def _split_fingerprint(project: Project) -> dict[str, Any] | None:

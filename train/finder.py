@@ -4,7 +4,6 @@ The finder trains for a hundred batches at rates that rise from 1e-7 to 10 (Smit
 training neural networks"); fastai's ``valley`` then takes a point on the longest descent of the smoothed loss.
 """
 
-import random
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from ..errors import TrainError
 from ..models.gate import fastai
+from ..models.trial import undisturbed
 from ..progress import SILENT, Bar, Progress
 from .callbacks import FrozenBody
 from .phases import BODY_RATE, HEAD
@@ -148,22 +147,10 @@ def _as_it_was(learner: Any) -> Iterator[None]:
     It keeps them in a file under the learner's folder, which is the working directory unless told otherwise.
     """
     optimizer, path, shuffle = learner.opt, learner.path, learner.dls.train.rng.getstate()
-    with random_states_kept(), tempfile.TemporaryDirectory(prefix="birds-lr-") as folder:
+    with undisturbed(), tempfile.TemporaryDirectory(prefix="birds-lr-") as folder:
         learner.path = Path(folder)
         try:
             yield
         finally:
             learner.opt, learner.path = optimizer, path
             learner.dls.train.rng.setstate(shuffle)
-
-
-@contextmanager
-def random_states_kept() -> Iterator[None]:
-    """Leave the random states of Python, numpy and torch (all devices) as they were before the block."""
-    python, numpy = random.getstate(), np.random.get_state()
-    with torch.random.fork_rng():
-        try:
-            yield
-        finally:
-            random.setstate(python)
-            np.random.set_state(numpy)

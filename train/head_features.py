@@ -18,7 +18,7 @@ from ..models.gate import fastai
 from ..models.precision import Choice
 from ..progress import SILENT, Progress
 from .dataset import Dataset
-from .pictures import augmentation_of, with_digests
+from .pictures import augmentation_of
 
 
 class FeatureLoader(fastai.DataLoader):  # type: ignore[misc]  # fastai ships no types
@@ -67,10 +67,13 @@ def feature_loaders(
     TrainError : a picture cannot be read; it is named.
     """
     loaders = []
-    for paths, is_training in ((dataset.train, True), (dataset.valid, False)):
+    for paths, listed, is_training in (
+        (dataset.train, dataset.train_list, True),
+        (dataset.valid, dataset.valid_list, False),
+    ):
         whole = VIEWS if is_training or config["mirror"] else VIEWS[:1]
         found = features(
-            with_digests(paths),
+            listed,
             arch=config["arch"],
             body=learner.model.body,
             cache=cache,

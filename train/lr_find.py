@@ -10,10 +10,10 @@ import numpy as np
 from .. import files
 from ..errors import UsageError
 from ..files import Project
-from ..models import architectures
+from ..models.trial import undisturbed
 from ..progress import SILENT, Progress
 from .dataset import read_dataset
-from .finder import Search, random_states_kept, search
+from .finder import Search, search
 from .phases import FINE_TUNE, HEAD
 from .settings import Settings
 from .stage import make_learner_of
@@ -50,12 +50,9 @@ def find_lr(project: Path, *, phase: str | None = None, progress: Progress = SIL
         raise UsageError(f"There is no phase {phase!r}.", f"Choose from {HEAD}, {FINE_TUNE}.")
     if phase == HEAD and not asked.is_pretrained:
         raise UsageError("From scratch there is no head phase.", f"Use --phase {FINE_TUNE}.")
-    architecture = architectures.find(asked.arch)
     dataset = read_dataset(place)
-    size = asked.size or architecture.size
-    evaluation_size = architectures.evaluation_size(asked.arch, size)
-    config = asked.config(classes=dataset.classes, size=size, evaluation_size=evaluation_size)
-    with random_states_kept():
+    config = asked.config(dataset)
+    with undisturbed():
         learner = make_learner_of(config, dataset, progress)
         found = search(learner, phase, is_pretrained=asked.is_pretrained, progress=progress)
     picture = place.runs / "lr-find.png"

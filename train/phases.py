@@ -27,6 +27,12 @@ PRETRAINED: dict[str, Sequence[float]] = {
     "label_smoothing": (0.0,),
     "mixup": (0.0,),
 }
+RECIPE_2024 = PRETRAINED | {
+    "epochs": (10, 10),
+    "patience": (3,),
+    "plateau_min_delta": (0.10, 0.05),
+    "plateau_patience": (1,),
+}
 FROM_SCRATCH = PRETRAINED | {"epochs": (10,), "lr": (1e-3,), "plateau_patience": (1,)}
 _LEAST = {"epochs": 1, "lr": 1e-9, "patience": 1, "plateau_patience": 1, "plateau_factor": 1}
 _MOST = {"label_smoothing": 0.9}

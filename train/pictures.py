@@ -6,27 +6,12 @@ from typing import Any
 
 import torch
 
-from ..errors import TrainError
 from ..models import architectures
 from ..models.augmentation import Augmentation
 from ..models.data import make_dataloaders
-from ..models.picture_list import PictureList
 from ..models.presized import prepare_once, presize
 from ..progress import SILENT, Progress
 from .dataset import Dataset
-
-
-def with_digests(paths: list[Path]) -> PictureList:
-    """(SHA-256, path) of each: what caches find a picture by, wherever it lies.
-
-    Raises
-    ------
-    TrainError : a file cannot be opened.
-    """
-    try:
-        return PictureList(paths)
-    except OSError as error:
-        raise TrainError(f"{error.filename} cannot be opened: {error.strerror}.", "Run `birds split` again.") from error
 
 
 def augmentation_of(config: Mapping[str, Any]) -> Augmentation:
@@ -55,9 +40,9 @@ def picture_loaders(dataset: Dataset, config: Mapping[str, Any], *, workers: int
 
 def decoded_once(dataset: Dataset, config: Mapping[str, Any], cache: Path, progress: Progress = SILENT) -> Dataset:
     """`dataset` with copies in the place of its large photographs, which every epoch would decode anew."""
-    train = presize(with_digests(dataset.train), cache / "pictures", size=config["size"], progress=progress)
+    train = presize(dataset.train_list, cache / "pictures", size=config["size"], progress=progress)
     valid = dataset.valid
     if config["resize"] == "squish":  # a copy is squished already
         side = config["evaluation_size"]
-        valid = prepare_once(with_digests(valid), cache / "pictures", evaluation_size=side, progress=progress)
+        valid = prepare_once(dataset.valid_list, cache / "pictures", evaluation_size=side, progress=progress)
     return Dataset(train, valid, dataset.classes, dataset.split)

@@ -10,14 +10,17 @@ from typing import Any
 
 from .. import images
 from ..errors import UsageError
+from ..models import architectures
 from ..models.learner import RECIPES
 from ..models.timm_networks import is_one as is_timm
 from ..models.weights import IMAGENET, NONE
-from .phases import FLAT, FROM_SCRATCH, ONE_CYCLE, PRETRAINED, SCHEDULES, make_phases
+from .dataset import Dataset
+from .phases import FLAT, FROM_SCRATCH, ONE_CYCLE, PRETRAINED, RECIPE_2024, SCHEDULES, make_phases
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 FORMAT_VERSION = 2  # of config.json; 1 had no views, schedule, mirror, ...
 _NOT_IN_2024 = ("mirror", "calibrate", "averaging", "class_weights")
+_OF_OURS = ("lr", "schedule", "weight_decay", "label_smoothing", "mixup", "cutmix")
 _ONE_CYCLE_PLATEAU = (
     "A one-cycle schedule sets the learning rate again at every batch, so a reduction on a plateau would be gone at "
     "the next one.",
@@ -100,6 +103,11 @@ class Settings:
             raise UsageError("--views, --cutmix and --workers are 0 or more.")
         if self.schedule == ONE_CYCLE and (self.plateau_factor or self.plateau_patience or self.plateau_min_delta):
             raise UsageError(*_ONE_CYCLE_PLATEAU)
+        if self.recipe == "2024" and (
+            own := [name for name in _OF_OURS if getattr(self, name) not in (None, FLAT, 0.0)]
+        ):
+            flags = ", ".join(f"--{name.replace('_', '-')}" for name in own)
+            raise UsageError(f"The recipe of 2024 has its own course: {flags} cannot be given.", "Leave --recipe out.")
         if self.recipe == "2024" and is_timm(self.arch):
             raise UsageError("The recipe of 2024 knows torchvision's networks only.", "Leave --recipe out.")
         if self.recipe == "2024" and self.weights == NONE:
@@ -111,14 +119,22 @@ class Settings:
     def is_pretrained(self) -> bool:
         return self.weights != NONE
 
-    def config(self, *, classes: Sequence[str], size: int, evaluation_size: int) -> dict[str, Any]:
-        """All of it as it stands in a run's config.json, defaults filled in."""
+    def config(self, dataset: Dataset) -> dict[str, Any]:
+        """All of it as it stands in a run's config.json, defaults filled in.
+
+        Raises
+        ------
+        UsageError : there is no such architecture, or phases cannot be like that.
+        """
+        size = self.size or architectures.find(self.arch).size
         defaults = PRETRAINED if self.is_pretrained else FROM_SCRATCH
+        if self.recipe == "2024":
+            defaults = RECIPE_2024
         by_phase = {name: getattr(self, name) or default for name, default in defaults.items()}
         if isinstance(self.lr, str):
             by_phase["lr"] = defaults["lr"]  # until it is searched for
         if self.schedule == ONE_CYCLE and not self.patience:
-            by_phase["patience"] = by_phase["epochs"]  # it would end before the low rates come
+            by_phase["patience"] = [max(1, n) for n in by_phase["epochs"]]  # else it ends before the low rates come
         phases = make_phases(self.is_pretrained, **by_phase)
         plain = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in defaults}
         return {
@@ -128,9 +144,10 @@ class Settings:
             "feature_cache": self.feature_cache and self.is_pretrained and self.recipe == "default",
             **{name: getattr(self, name) and self.recipe == "default" for name in _NOT_IN_2024},
             "lr_is_searched": isinstance(self.lr, str),
-            "classes": list(classes),
+            "classes": dataset.classes,
+            "split": dataset.split,
             "size": size,
-            "evaluation_size": evaluation_size,
+            "evaluation_size": architectures.evaluation_size(self.arch, size),
             "phases": [asdict(phase) for phase in phases],
         }
 

@@ -13,7 +13,6 @@ import torch
 
 from ..errors import ModelError, ProjectError, UsageError
 from ..files import Project
-from ..models import architectures
 from ..models.estimate import Part, estimate
 from ..models.feature_views import VIEWS
 from ..models.gate import fastai
@@ -60,12 +59,8 @@ def train(
     check_log(log)
     place = Project(Path(project))
     asked = Settings(**settings)
-    architecture = architectures.find(asked.arch)
     dataset = read_dataset(place)
-    size = asked.size or architecture.size
-    evaluation_size = architectures.evaluation_size(asked.arch, size)
-    config = asked.config(classes=dataset.classes, size=size, evaluation_size=evaluation_size)
-    config["split"] = dataset.split
+    config = asked.config(dataset)
     if asked.recipe == "2024":
         progress.note(recipe_2024.WARNING)
     if not asked.is_pretrained:

@@ -137,7 +137,6 @@ class Training:
 
     def _check_parity(self, loss_on_features: float) -> None:
         """Phase 2 starts from exactly the network that phase 1 judged, or not at all."""
-        self._see_to_pictures()
         with self.learner.no_bar(), self.learner.no_logging():
             loss = float(self.learner.validate()[0])
         if not abs(loss - loss_on_features) <= PARITY_TOLERANCE:  # also true for NaN
@@ -149,7 +148,9 @@ class Training:
 
     def _run_phase(self, phase: Phase, learner: Any, best: Path, resume: dict[str, Any] | None) -> None:
         done = resume["epoch"] if resume else 0
-        if self.config["lr_is_searched"] and not resume:
+        if resume:
+            phase = replace(phase, lr=resume["lr"])  # it may have been searched for
+        elif self.config["lr_is_searched"]:
             autocast = [Autocast(self.choices["training"])] if learner is self.learner else []
             is_pretrained = self.config["weights"] != NONE
             lr = suggest_lr(
@@ -164,7 +165,7 @@ class Training:
             if self.config["recipe"] == "2024":
                 recipe_2024.fit(learner, phase, [*phase.trackers(), save, tell])
             else:
-                keep = Checkpoint(self.run.checkpoints, phase.name, (self.history, self.timing), resume)
+                keep = Checkpoint(self.run.checkpoints, phase, (self.history, self.timing), resume)
                 callbacks = [*self._callbacks(phase, learner), save, tell, keep, fastai.TerminateOnNaNCallback()]
                 fit(
                     learner,

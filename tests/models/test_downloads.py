@@ -22,15 +22,6 @@ from torch import nn
 ARCH = "squeezenet1_1"
 
 
-@pytest.fixture(autouse=True)
-def checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Torch hub's cache of this test alone."""
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    folder = tmp_path / "torch" / "hub" / "checkpoints"
-    folder.mkdir(parents=True)
-    return folder
-
-
 class Server:
     """Answers each path with the bytes in ``files``, or redirects to what is no bytes. ``asked`` are the paths."""
 

@@ -18,15 +18,6 @@ Tensors = dict[str, torch.Tensor]
 SMALL = "shufflenet_v2_x0_5"  # 1.4 million parameters
 
 
-@pytest.fixture(autouse=True)
-def checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Torch hub's cache of this test alone."""
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    folder = tmp_path / "torch" / "hub" / "checkpoints"
-    folder.mkdir(parents=True)
-    return folder
-
-
 def network_of(name: str, seed: int = 0, classes: int = 1000) -> nn.Module:
     torch.manual_seed(seed)
     extra = {"init_weights": False} if name == "googlenet" else {}

@@ -197,7 +197,7 @@ def test_going_on_from_a_checkpoint_gives_the_undisturbed_numbers(tmp_path: Path
         resume = last_checkpoint(folder, print)
         rows = resume["rows"] if resume else ([], [])
         done = resume["epoch"] if resume else 0
-        keep = Checkpoint(folder, one.name, rows, resume)
+        keep = Checkpoint(folder, one, rows, resume)
         epochs = Epochs(one.name, done + 1, Bar(), lambda row, timing: rows[0].append(row))
         callbacks = [*one.trackers(schedule), epochs, AverageWeights(), fastai.MixUp(0.4), keep, Kill(kill_after)]
         with suppress(KeyboardInterrupt):
@@ -212,7 +212,7 @@ def test_going_on_from_a_checkpoint_gives_the_undisturbed_numbers(tmp_path: Path
 
 
 def test_a_damaged_checkpoint_is_passed_over_for_the_one_before_it(learner, tmp_path: Path) -> None:
-    run(learner, phase(epochs=3), [1.0, 0.9, 0.8], Checkpoint(tmp_path, "head", ([], []), None))
+    run(learner, phase(epochs=3), [1.0, 0.9, 0.8], Checkpoint(tmp_path, phase("head"), ([], []), None))
     assert len(list(tmp_path.iterdir())) == 2
     assert last_checkpoint(tmp_path, print)["is_over"]
     (tmp_path / "last.pt").write_bytes(b"half a fi")

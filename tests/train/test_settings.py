@@ -2,6 +2,7 @@
 
 import pytest
 from birds.errors import UsageError
+from birds.train.dataset import Dataset
 from birds.train.phases import make_phases
 from birds.train.settings import Settings
 
@@ -11,7 +12,7 @@ BY_PHASE = {
 
 
 def config(**settings: object) -> dict:
-    return Settings(**settings).config(classes=["a", "b"], size=64, evaluation_size=64)
+    return Settings(**settings).config(Dataset([], [], ["a", "b"], None))
 
 
 def test_settings_take_one_value_or_two_and_from_scratch_the_second_counts() -> None:
@@ -46,6 +47,15 @@ def test_what_does_not_go_with_the_recipe_of_2024_is_off_in_it() -> None:
     assert [config()[name] for name in names] == [True] * 4
     assert [ours[name] for name in names] == [False] * 4
     assert not config(weights="none")["feature_cache"], "there is no frozen body"
+
+
+def test_the_recipe_of_2024_keeps_the_notebooks_settings_and_takes_none_of_ours() -> None:
+    head, fine_tune = config(recipe="2024")["phases"]
+    kept = ("epochs", "patience", "plateau_min_delta", "plateau_factor")
+    assert [head[name] for name in kept] == [10, 3, 0.10, 3.5]
+    assert [fine_tune[name] for name in kept] == [10, 3, 0.05, 7.5]
+    with pytest.raises(UsageError, match=r"own course: --mixup, --cutmix cannot be given"):
+        config(recipe="2024", mixup=(0.4,), cutmix=1.0)
 
 
 @pytest.mark.parametrize(

@@ -276,6 +276,41 @@ def test_without_the_feature_cache_the_head_trains_on_pictures(dataset: Path, we
     assert not (dataset / ".birds" / "cache" / "features").exists()
 
 
+def test_a_rate_that_was_searched_for_is_kept_over_a_kill_whatever_the_schedule(
+    dataset: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from birds.train import training
+
+    monkeypatch.setattr(training, "suggest_lr", lambda *_args, **_kwargs: 7e-3)
+    settings = {"weights": str(weights), "epochs": (6, 0), "lr": "auto", "schedule": "one-cycle", **TINY}
+    train(dataset, name="undisturbed", **settings)
+    real = training.Training._tell
+
+    def tell_and_die(run, row, timing) -> None:
+        if row["epoch"] == 3:
+            raise KeyboardInterrupt
+        real(run, row, timing)
+
+    with monkeypatch.context() as cutting:
+        cutting.setattr(training.Training, "_tell", tell_and_die)
+        with pytest.raises(KeyboardInterrupt):
+            train(dataset, name="cut", **settings)
+    resume(dataset, "cut")
+    assert history(dataset, "cut") == history(dataset, "undisturbed")
+
+
+def test_averaging_works_on_a_network_whose_state_has_a_version(dataset: Path) -> None:
+    result = train(dataset, weights="none", epochs=(2,), **TINY | {"arch": "mnasnet0_5"})
+    assert len(history(dataset, result.run)) == 2
+
+
+def test_a_run_of_the_head_alone_makes_no_copies_of_pictures(
+    dataset: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("birds.train.training.decoded_once", lambda *_: pytest.fail("pictures were pre-sized"))
+    train(dataset, weights=str(weights), epochs=(2, 0), **TINY)
+
+
 def test_a_class_without_pictures_is_named(dataset: Path) -> None:
     (dataset / "dataset" / "train" / "vacía").mkdir()
     with pytest.raises(ProjectError, match="class 'vacía' has no picture"):
