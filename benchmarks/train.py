@@ -8,6 +8,7 @@ seed. Clocks run from the call of the training function, imports done and caches
 
 `to_peer_loss_s` is the time to the first saved model whose test loss is at or below the peer's final one. Every file
 that a run saves is kept by a hard link while it trains; the test losses are computed afterwards, here and nowhere else.
+While phase 1 trains on features, a saved model is ``head-only.pth``: the weights of the head, on the pretrained body.
 """
 
 import argparse
@@ -33,6 +34,7 @@ ROWS = {  # name -> architecture, weights, whether the peer has its row
 }
 SEEDS = (5, 6, 7, 8, 9)
 WATCHING_S = 0.02
+HEAD_ONLY = "head-only.pth"
 
 Row = dict[str, Any]
 
@@ -144,7 +146,7 @@ def child(project: Path, arch: str, weights: str, seed: int) -> Row:
 
 
 class Versions:
-    """Hard links to every whole network that a training saves, with the time it was there."""
+    """Hard links to every model that a training saves, with the time it was there."""
 
     def __init__(self, project: Path) -> None:
         self.project, self.folder = project, project / "versions"
@@ -159,7 +161,7 @@ class Versions:
             self._look()
 
     def _look(self) -> None:
-        for name in ("head.pth", "fine_tune.pth"):
+        for name in (HEAD_ONLY, "head.pth", "fine_tune.pth"):
             for path in self.project.glob(f"runs/*/checkpoints/{name}"):
                 kept = self.folder / f"{len(self.seen)}-{name}"
                 try:
@@ -181,13 +183,18 @@ class Versions:
 
 
 def _judged(project: Path, run: Any, path: Path) -> Row:
-    """Test loss and accuracy of one saved network."""
+    """Test loss and accuracy of one saved model."""
     import torch
     from birds.models.bundle import classes_of, open_run, probabilities
     from birds.models.transforms import label_of, picture_files
 
     learner = open_run(run)
-    learner.model.load_state_dict(torch.load(path, weights_only=True))
+    saved = torch.load(path, weights_only=True)
+    if path.name.endswith(HEAD_ONLY):
+        learner.model.load_state_dict(torch.load(run.weights_of("head"), weights_only=True))
+        learner.model.head.load_state_dict(saved)
+    else:
+        learner.model.load_state_dict(saved)
     pictures = picture_files(project / "dataset" / "test")
     truth = torch.tensor([classes_of(learner).index(label_of(picture)) for picture in pictures])
     predicted = probabilities(learner, pictures)

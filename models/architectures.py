@@ -1,9 +1,9 @@
 """Every classification network of torchvision, and timm's by the name ``timm:NAME``, cut into a body and a head.
 
 The body is torchvision's own network, forward pass and parameter names included, its last linear layer taken off (and
-pooling by mean and maximum, where it ended in a mean): a batch of pictures in, one feature vector a picture out. So
-every family is treated alike, weights of torchvision's names fit as they are, and features are small enough to keep.
-The head is new.
+pooled by more than the mean, see `pooling`): a batch of pictures in, one feature vector a picture out. So every family
+is treated alike, weights of torchvision's names fit as they are, and features are small enough to keep. The head is
+new.
 """
 
 import difflib
@@ -15,6 +15,7 @@ from torch import nn
 from ..errors import UsageError
 from . import timm_networks
 from .gate import torchvision
+from .pooling import ConcatPool, SecondOrderPool, directions
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -23,6 +24,7 @@ _ONE_SIZE = ("vit_", "maxvit_")  # take pictures of the size they were built for
 _CLASSIFIERS = ("fc", "classifier", "heads", "head")  # what torchvision's networks call theirs
 _LEAST_ENLARGED = 128  # pixels
 _PATCHES = 32  # pixels that most patch sizes divide
+_MIXTURES = "classifier.0.mixtures"  # of SqueezeNet's pool
 _AUXILIARY = ("aux1", "aux2", "AuxLogits")  # extra classifiers of GoogLeNet and Inception, used by neither phase
 
 
@@ -109,17 +111,6 @@ class Classifier(nn.Module):
         return logits
 
 
-class ConcatPool(nn.Module):
-    """Mean and maximum over the picture, [N, C, h, w] to [N, 2C, 1, 1]: what fastai's heads start with.
-
-    On birds8 with SqueezeNet 1.1, a logistic regression on both reached a validation loss of 0.45, 0.63 and 0.55
-    (split seeds 5, 6, 7) against 0.54, 0.66 and 0.63 on the mean alone.
-    """
-
-    def forward(self, features: torch.Tensor) -> torch.Tensor:
-        return torch.cat([features.mean((2, 3), keepdim=True), features.amax((2, 3), keepdim=True)], dim=1)
-
-
 def make_body(name: str) -> tuple[nn.Module, int]:
     """The network `name` with random weights and without its last linear layer; and its number of features.
 
@@ -141,6 +132,15 @@ def make_body(name: str) -> tuple[nn.Module, int]:
     return network, _take_classifier_off(network)
 
 
+def with_derived(body: nn.Module, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """`tensors`, and what the body has that follows from the classifier among them: SqueezeNet's mixtures."""
+    if type(body).__name__ != "SqueezeNet":
+        return tensors
+    classifier = tensors.get("classifier.1.weight")
+    mixtures = body.state_dict()[_MIXTURES] if classifier is None else directions(classifier)
+    return {**tensors, _MIXTURES: mixtures}
+
+
 def head_names(body: nn.Module) -> set[str]:
     """First parts of the parameter names that weights for `body` may have besides its own: of what was taken off."""
     if timm_networks.made(body):
@@ -155,9 +155,9 @@ def _classifier_of(network: nn.Module) -> str:
 def _take_classifier_off(network: nn.Module) -> int:
     """Replace the last linear layer, and the dropout just before it, by nothing; returns the size of its input."""
     if type(network).__name__ == "SqueezeNet":  # classifies by a 1x1 convolution and averages afterwards
-        features = network.classifier[1].in_channels  # type: ignore[index,union-attr]  # torchvision's Sequential
-        network.classifier = nn.Sequential(ConcatPool(), nn.Flatten())
-        return 2 * int(features)
+        pool = SecondOrderPool(network.classifier[1].in_channels)  # type: ignore[index,union-attr]
+        network.classifier = nn.Sequential(pool)
+        return pool.length
     attribute = _classifier_of(network)
     classifier = getattr(network, attribute)
     if isinstance(classifier, nn.Linear):
@@ -172,6 +172,9 @@ def _take_classifier_off(network: nn.Module) -> int:
     classifier[last] = nn.Identity()
     if last and isinstance(classifier[last - 1], nn.Dropout):  # the head brings its own
         classifier[last - 1] = nn.Identity()
+    if type(network).__name__ == "MobileNetV2":  # it takes the mean in its forward pass: of what is pooled already
+        network.features.append(ConcatPool())  # type: ignore[operator,union-attr]
+        return 2 * linear.in_features
     return linear.in_features
 
 

@@ -16,14 +16,14 @@ from torch import nn
 
 from ..progress import SILENT, Progress
 from . import architectures
-from .architectures import Architecture, head_names, make_body
+from .architectures import Architecture, head_names, make_body, with_derived
 from .augmentation import Augmentation
 from .feature_cache import DIGEST, Shard, read_shards, write_shard
 from .feature_pass import FrozenNetwork, Wanted, compute
 from .feature_views import VIEWS, View, is_random
 from .weights import load_pretrained, read_tensors
 
-_FORMAT = 2  # raised when the same picture, weights, size and view come to mean other features
+_FORMAT = 3  # raised when the same picture, weights, size and view come to mean other features
 _SHARD = 256  # pictures: what a kill costs at most, some seconds a view
 _GUESSED = ("mobilenet_v2", "squeezenet1_1", "resnet18", "resnet34", "resnet50", "resnext50_32x4d")
 
@@ -193,10 +193,11 @@ def arch_of(weights: Path) -> str | None:
     ------
     WeightsError : there is no such file, or it cannot be read.
     """
-    shapes = {name: tensor.shape for name, tensor in read_tensors(weights).items()}
+    tensors = read_tensors(weights)
     named = [name for name in architectures.names() if name in weights.stem]
     for name in dict.fromkeys([*sorted(named, key=len, reverse=True), *_GUESSED]):
         body, _ = make_body(name)
+        shapes = {key: tensor.shape for key, tensor in with_derived(body, tensors).items()}
         own = {key: tensor.shape for key, tensor in body.state_dict().items()}
         fits = all(shapes.get(key) == shape for key, shape in own.items() if not key.endswith("num_batches_tracked"))
         # a deeper network has all that a shallower one of its family has, and more

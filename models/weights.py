@@ -13,7 +13,7 @@ from torch import nn
 from ..errors import WeightsError
 from ..progress import SILENT, Progress
 from . import timm_networks
-from .architectures import head_names
+from .architectures import head_names, with_derived
 from .downloads import checkpoints, fetch_weights, is_url
 from .gate import torchvision
 
@@ -146,7 +146,7 @@ def _with_present_names(state: dict[str, torch.Tensor]) -> dict[str, torch.Tenso
 
 def _fill(body: nn.Module, state: dict[str, torch.Tensor], name: str, source: str) -> int | None:
     """Copy what the body has from `state`; returns the classes of a head that came with it and is not taken."""
-    own = body.state_dict()
+    own, state = body.state_dict(), with_derived(body, state)
     misfits = []
     for key, tensor in own.items():
         if key not in state:

@@ -15,10 +15,13 @@ from ..errors import TrainError
 from ..models.feature_views import VIEWS, crop_views
 from ..models.features import Features, features
 from ..models.gate import fastai
+from ..models.picture_list import PictureList
 from ..models.precision import Choice
 from ..progress import SILENT, Progress
 from .dataset import Dataset
 from .pictures import augmentation_of
+
+_WHOLE_EPOCHS, _WHOLE_SHARE = 8, 3  # whole pictures alone are shown for 8 epochs, but for no more than a third of all
 
 
 class FeatureLoader(fastai.DataLoader):  # type: ignore[misc]  # fastai ships no types
@@ -49,62 +52,96 @@ class FeatureLoader(fastai.DataLoader):  # type: ignore[misc]  # fastai ships no
         return torch.from_numpy(seen), torch.from_numpy(self.labels[chosen])
 
 
-def feature_loaders(
-    learner: Any,
-    dataset: Dataset,
-    config: Mapping[str, Any],
-    choice: Choice,
-    *,
-    cache: Path,
-    progress: Progress = SILENT,
-) -> tuple[FeatureLoader, FeatureLoader]:
-    """Loaders of the features that the body of `learner` sees in `dataset`, for training and for validation.
+class FeatureSource:
+    """The features that the body of `learner` sees in `dataset`, as a run's config.json asks for them.
 
-    Those of validation are computed in fp32, whatever was chosen: the head is judged as the exported model will be.
-
-    Raises
-    ------
-    TrainError : a picture cannot be read; it is named.
+    Those for validation are computed in fp32, whatever was chosen: the head is judged as the exported model will be.
     """
-    loaders = []
-    for paths, listed, is_training in (
-        (dataset.train, dataset.train_list, True),
-        (dataset.valid, dataset.valid_list, False),
-    ):
-        whole = VIEWS if is_training or config["mirror"] else VIEWS[:1]
+
+    def __init__(
+        self,
+        learner: Any,
+        dataset: Dataset,
+        config: Mapping[str, Any],
+        choice: Choice,
+        *,
+        cache: Path,
+        progress: Progress = SILENT,
+    ) -> None:
+        self.learner, self.dataset, self.config, self.choice = learner, dataset, config, choice
+        self.cache, self.progress = cache, progress
+
+    def train(self, views: Sequence[str]) -> Features:
+        """`views` of the training pictures. Raises TrainError: a picture cannot be read; it is named."""
+        return self._look(self.dataset.train, self.dataset.train_list, views, self.choice.precision)
+
+    def valid(self) -> Features:
+        """What the network will judge the validation pictures by."""
+        views = VIEWS if self.config["mirror"] else VIEWS[:1]
+        return self._look(self.dataset.valid, self.dataset.valid_list, views, "fp32")
+
+    def loaders(self) -> tuple[FeatureLoader, FeatureLoader]:
+        """Of whole pictures; random views join them later, see `RandomViews`."""
+        labels_of, device = self.dataset.labels_of, self.learner.dls.device
+        size = self.config["batch_size"]
+        train = FeatureLoader(
+            self.train(VIEWS), labels_of(self.dataset.train), batch_size=size, is_training=True, device=device
+        )
+        valid = FeatureLoader(
+            self.valid(), labels_of(self.dataset.valid), batch_size=size, is_training=False, device=device
+        )
+        return train, valid
+
+    def _look(self, paths: Sequence[Path], listed: PictureList, views: Sequence[str], precision: str) -> Features:
         found = features(
             listed,
-            arch=config["arch"],
-            body=learner.model.body,
-            cache=cache,
-            views=(*whole, *crop_views(config["views"])) if is_training else whole,
-            size=config["size"],
-            evaluation_size=config["evaluation_size"],
-            resize=config["resize"],
-            augmentation=augmentation_of(config),
-            precision=choice.precision if is_training else "fp32",
-            channels_last=choice.channels_last,
-            progress=progress,
+            arch=self.config["arch"],
+            body=self.learner.model.body,
+            cache=self.cache,
+            views=views,
+            size=self.config["size"],
+            evaluation_size=self.config["evaluation_size"],
+            resize=self.config["resize"],
+            augmentation=augmentation_of(self.config),
+            precision=precision,
+            channels_last=self.choice.channels_last,
+            progress=self.progress,
         )
         if not found.is_readable.all():
             unreadable = paths[int(np.flatnonzero(~found.is_readable)[0])]
             raise TrainError(f"{unreadable} cannot be read.", "Remove or replace it, then run `birds split` again.")
-        loaders.append(
-            FeatureLoader(
-                found,
-                dataset.labels_of(paths),
-                batch_size=config["batch_size"],
-                is_training=is_training,
-                device=learner.dls.device,
-            )
-        )
-    return loaders[0], loaders[1]
+        return found
 
 
-def head_learner(learner: Any, train: FeatureLoader, valid: FeatureLoader) -> Any:
-    """A Learner of the head of `learner`, the same object, on features."""
+class RandomViews(fastai.Callback):  # type: ignore[misc]
+    """After some epochs of whole pictures the head sees random views as well.
+
+    Whole pictures are a quarter of the work: after a quarter of the time there is a first model, and a first figure.
+
+    Parameters
+    ----------
+    epochs : of the phase.
+    done : of these, trained before this fit.
+    """
+
+    order = 0  # before the epoch's clock starts
+
+    def __init__(self, source: FeatureSource, epochs: int, done: int) -> None:
+        self.source, self.done = source, done
+        self.first = min(_WHOLE_EPOCHS, epochs // _WHOLE_SHARE)
+        self.are_missing = source.config["views"] > 0
+
+    def before_epoch(self) -> None:
+        if self.are_missing and self.done + self.epoch >= self.first:
+            self.learn.dls.train.features = self.source.train((*VIEWS, *crop_views(self.source.config["views"])))
+            self.are_missing = False
+
+
+def head_learner(source: FeatureSource) -> Any:
+    """A Learner of the head of the source's learner, the same object, on features."""
+    learner = source.learner
     return fastai.Learner(
-        fastai.DataLoaders(train, valid, device=learner.dls.device),
+        fastai.DataLoaders(*source.loaders(), device=learner.dls.device),
         learner.model.head,
         loss_func=learner.loss_func,
         metrics=fastai.accuracy,

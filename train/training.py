@@ -5,6 +5,7 @@ import io
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from .checkpoints import Checkpoint, last_checkpoint, remove_checkpoints, seed_p
 from .curves import draw_curves, verdict
 from .dataset import Dataset
 from .finder import suggest_lr
-from .head_features import feature_loaders, head_learner
+from .head_features import FeatureSource, RandomViews, head_learner
 from .phases import HEAD, Phase, fit
 from .pictures import decoded_once, picture_loaders
 
@@ -85,7 +86,7 @@ class Training:
             phase = self.phases[index]
             if not (resume and resume["is_over"]):
                 if self._is_on_features(phase):
-                    learner, best = self._head_learner(), self._head_file
+                    learner, best = head_learner(self._features), self._head_file
                 else:
                     self._see_to_pictures()
                     learner, best = self.learner, self.run.weights_of(phase.name)
@@ -104,17 +105,10 @@ class Training:
         """The best weights of the head alone, while it trains on features."""
         return self.run.checkpoints / "head-only.pth"
 
-    def _head_learner(self) -> Any:
-        """The learner of the head alone, on cached features."""
-        train, valid = feature_loaders(
-            self.learner,
-            self.dataset,
-            self.config,
-            self.choices["features"],
-            cache=self.cache / "features",
-            progress=self.progress,
-        )
-        return head_learner(self.learner, train, valid)
+    @cached_property
+    def _features(self) -> FeatureSource:
+        choice, cache = self.choices["features"], self.cache / "features"
+        return FeatureSource(self.learner, self.dataset, self.config, choice, cache=cache, progress=self.progress)
 
     def _complete(self, phase: Phase) -> None:
         """Leave the whole network with the best weights of `phase` in its file and in the learner."""
@@ -166,7 +160,7 @@ class Training:
                 recipe_2024.fit(learner, phase, [*phase.trackers(), save, tell])
             else:
                 keep = Checkpoint(self.run.checkpoints, phase, (self.history, self.timing), resume)
-                callbacks = [*self._callbacks(phase, learner), save, tell, keep, fastai.TerminateOnNaNCallback()]
+                callbacks = [*self._callbacks(phase, learner, done), save, tell, keep, fastai.TerminateOnNaNCallback()]
                 fit(
                     learner,
                     phase,
@@ -176,7 +170,7 @@ class Training:
                     schedule=self.config["schedule"],
                 )
 
-    def _callbacks(self, phase: Phase, learner: Any) -> list[Any]:
+    def _callbacks(self, phase: Phase, learner: Any, done: int) -> list[Any]:
         """What the settings add to fastai's loop."""
         config = self.config
         weights = torch.tensor(self.dataset.weights()) if config["class_weights"] else None
@@ -186,6 +180,8 @@ class Training:
             found.append(Autocast(self.choices["training"]))
             if config["weights"] != NONE:
                 found.append(FrozenBody() if phase.name == HEAD else FixedStatistics())
+        else:
+            found.append(RandomViews(self._features, phase.epochs, done))
         if phase.mixup:
             found.append(fastai.MixUp(phase.mixup))
         if config["cutmix"] and is_whole and phase.name != HEAD:

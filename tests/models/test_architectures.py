@@ -75,6 +75,7 @@ def test_every_family_keeps_torchvisions_parameter_names_but_for_its_classifier(
         published = torchvision.models.get_model(name, weights=None, **extra).state_dict()
     body, _ = body_of(name)
     own = body.state_dict()
+    own.pop("classifier.0.mixtures", None)  # of SqueezeNet's pool, derived from the classifier
     assert own.keys() < published.keys()
     gone = {key.partition(".")[0] for key in published.keys() - own.keys()}
     assert gone <= architectures.head_names(body)

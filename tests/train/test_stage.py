@@ -254,6 +254,24 @@ def test_a_second_run_on_the_same_body_computes_no_feature(
     assert second.run != first.run
 
 
+@pytest.mark.parametrize(("epochs", "whole_alone"), [(2, 0), (7, 2), (30, 8)])
+def test_random_views_join_the_whole_pictures_of_the_first_epochs(
+    dataset: Path, weights: Path, monkeypatch: pytest.MonkeyPatch, epochs: int, whole_alone: int
+) -> None:
+    from birds.train import training
+
+    views: list[int] = []
+
+    class Watched(training.Epochs):
+        def after_epoch(self) -> None:
+            super().after_epoch()
+            views.append(len(self.dls.train.features.views))
+
+    monkeypatch.setattr(training, "Epochs", Watched)
+    train(dataset, weights=str(weights), epochs=(epochs, 0), patience=(99,), **TINY | {"views": 3})
+    assert views == [2] * whole_alone + [5] * (epochs - whole_alone)
+
+
 def test_head_on_features_and_whole_network_must_agree(
     dataset: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
