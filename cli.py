@@ -25,6 +25,9 @@ from .train.command import train
 from .train.compare_command import compare, lr_find
 
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
 class _BirdsGroup(TyperGroup):
     """Turns what a user can cause or meet into one line and an exit status."""
 
@@ -37,7 +40,7 @@ class _BirdsGroup(TyperGroup):
         except OSError as error:
             if error.errno == errno.EPIPE or error.strerror is None:  # the reader of our output went away; a bug
                 raise
-            hint = "Free some space and run the same command again." if error.errno == errno.ENOSPC else ""
+            hint = "Free some space and run the same command again." if error.errno in _NO_ROOM else ""
             where = f" ({error.filename})" if error.filename else ""
             print_error(ctx, BirdsError(f"{error.strerror}{where}.", hint))
             raise typer.Exit(1) from error

@@ -7,7 +7,8 @@ The peer trains once a backbone, on the plain split of seed 5; `birds`, with its
 seed. Clocks run from the call of the training function, imports done and caches cold.
 
 `to_peer_loss_s` is the time to the first saved model whose test loss is at or below the peer's final one. Every file
-that a run saves is kept by a hard link while it trains; the test losses are computed afterwards, here and nowhere else.
+that a run saves is kept by a hard link while it trains; the test losses are computed afterwards, here and nowhere else,
+one after the other until that one; the final model counts as saved at the end.
 While phase 1 trains on features, a saved model is ``head-only.pth``: the weights of the head, on the pretrained body.
 """
 
@@ -54,11 +55,10 @@ def measure(name: str, seeds: list[int], with_peer: bool) -> list[Row]:
     runs = []
     for seed in seeds:
         print(f"birds, {name}, seed {seed}", file=sys.stderr)
-        turn = run_birds(arch, weights_file(name), seed)
-        if peer and "loss" in peer and "saved" in turn:
-            reached = [one["seconds"] for one in turn["saved"] if one["loss"] <= peer["loss"]]
-            turn["to_peer_loss_s"] = reached[0] if reached else None
-            turn["times_faster"] = round(peer["seconds"] / reached[0], 1) if reached else None
+        goal = peer.get("loss") if peer else None
+        turn = run_birds(arch, weights_file(name), seed, goal)
+        if peer and turn.get("to_peer_loss_s"):
+            turn["times_faster"] = round(peer["seconds"] / turn["to_peer_loss_s"], 1)
         runs.append(turn)
         rows.append({"name": f"birds, {name}, seed {seed}", **turn})
     whole = [run for run in runs if "loss" in run]
@@ -94,10 +94,10 @@ def run_peer(arch: str, weights: Path) -> Row:
     }  # fmt: skip
 
 
-def run_birds(arch: str, weights: Path, seed: int) -> Row:
+def run_birds(arch: str, weights: Path, seed: int, goal: float | None) -> Row:
     """What `child` says of a training on the plain split of `seed`."""
     with tempfile.TemporaryDirectory(dir=WORK) as project:
-        command = [sys.executable, __file__, "child", project, arch, str(weights), str(seed)]
+        command = [sys.executable, __file__, "child", project, arch, str(weights), str(seed), str(goal or 0)]
         answer = _run(command, XDG_CACHE_HOME=str(Path(project) / "cache"))  # what is fastest here is not known yet
         if "error" in answer:
             return answer
@@ -115,8 +115,8 @@ def _run(command: list[str], **environment: str) -> Row:
     return {"lines": [json.loads(line) for line in out.splitlines() if line.startswith("{")], "peak_mb": peak_mb()}
 
 
-def child(project: Path, arch: str, weights: str, seed: int) -> Row:
-    """Split, train under the clock, and only then judge everything that was saved."""
+def child(project: Path, arch: str, weights: str, seed: int, goal: float) -> Row:
+    """Split, train under the clock, and only then judge what was saved, up to the first with a test loss of `goal`."""
     import shutil
 
     from birds.files import Project
@@ -136,12 +136,19 @@ def child(project: Path, arch: str, weights: str, seed: int) -> Row:
     run = find_run(Project(project), result.run)
     export(project, result.run)
     final = evaluate(project, result.run)
-    losses = [{"seconds": round(at, 1), "file": name, **_judged(project, run, path)} for at, name, path in saved]
+    judged: list[Row] = []
+    if goal:
+        for at, name, path in saved:
+            judged.append({"seconds": round(at, 1), "file": name, **_judged(project, run, path)})
+            if judged[-1]["loss"] <= goal:
+                break
+    judged.append({"seconds": round(seconds, 1), "file": "final", "loss": round(final.loss, 4)})
+    reached = next((one["seconds"] for one in judged if one["loss"] <= goal), None)
     return {
         "seconds": round(seconds, 1), "loss": round(final.loss, 4), "accuracy": round(final.accuracy, 4),
         "valid_loss": result.valid_loss, "valid_accuracy": result.valid_accuracy,
         "best_phase": (run.result or {})["best_phase"], "best_epoch": result.best_epoch,
-        "saved": [*losses, {"seconds": round(seconds, 1), "file": "final", "loss": round(final.loss, 4)}],
+        "to_peer_loss_s": reached, "saved": judged,
     }  # fmt: skip
 
 
@@ -204,8 +211,8 @@ def _judged(project: Path, run: Any, path: Path) -> Row:
 
 def main() -> None:
     if sys.argv[1:2] == ["child"]:
-        project, arch, weights, seed = sys.argv[2:]
-        print(json.dumps(child(Path(project), arch, weights, int(seed))))
+        project, arch, weights, seed, goal = sys.argv[2:]
+        print(json.dumps(child(Path(project), arch, weights, int(seed), float(goal))))
         return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=ROWS)

@@ -9,6 +9,7 @@ import io
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -99,12 +100,22 @@ class SaveBest(_WithoutPrinting, fastai.SaveModelCallback):  # type: ignore[misc
 
     def _save(self, name: str) -> None:
         del name
-        with files.replacing(self.path) as temporary:
-            torch.save(self.learn.model.state_dict(), temporary)
+        save(self.learn.model.state_dict(), self.path)
 
     def after_fit(self) -> None:
         if np.isfinite(self.best):
             load_weights(self.learn.model, self.path)
+
+
+def save(value: Any, path: Path) -> None:
+    """torch.save, atomically. Raises OSError where the disk is full, of which torch would make a RuntimeError."""
+    with files.replacing(path) as temporary, temporary.open("wb") as file:
+        try:
+            torch.save(value, file)
+        except RuntimeError as error:
+            if isinstance(cause := error.__context__, OSError):
+                raise OSError(cause.errno, cause.strerror, str(path)) from error
+            raise
 
 
 def load_weights(model: torch.nn.Module, path: Path) -> None:

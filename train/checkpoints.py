@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from .. import files
 from ..models.gate import fastai
-from .callbacks import Row
+from .callbacks import Row, save
 from .phases import Phase
 
 _LAST, _BEFORE_LAST = "last.pt", "before-last.pt"
@@ -70,8 +69,7 @@ class Checkpoint(fastai.Callback):  # type: ignore[misc]  # fastai ships no type
         last = self.folder / _LAST
         if last.is_file():
             last.replace(self.folder / _BEFORE_LAST)
-        with files.replacing(last) as temporary:
-            torch.save(state, temporary)
+        save(state, last)
 
     def _with_state(self) -> list[Any]:
         return [cb for cb in self.learn.cbs if isinstance(cb, fastai.TrackerCallback) or hasattr(cb, "kept")]

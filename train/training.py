@@ -22,7 +22,7 @@ from ..progress import Progress
 from . import recipe_2024
 from .averaging import AverageWeights
 from .calibration import fit_temperature
-from .callbacks import Epochs, FixedStatistics, FrozenBody, Row, SaveBest, TrainingLoss, load_weights
+from .callbacks import Epochs, FixedStatistics, FrozenBody, Row, SaveBest, TrainingLoss, load_weights, save
 from .checkpoints import Checkpoint, last_checkpoint, remove_checkpoints, seed_phase
 from .curves import draw_curves, verdict
 from .dataset import Dataset
@@ -118,8 +118,7 @@ class Training:
             return
         load_weights(self.learner.model.head, self._head_file)
         self._check_parity(min(float(row["valid_loss"]) for row in self.history if row["phase"] == HEAD))
-        with files.replacing(best) as temporary:
-            torch.save(self.learner.model.state_dict(), temporary)
+        save(self.learner.model.state_dict(), best)
         self._head_file.unlink()
 
     def _see_to_pictures(self) -> None:

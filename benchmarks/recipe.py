@@ -1,0 +1,107 @@
+"""What each piece of the default recipe brings, on pictures that choose it: those for training and for validation.
+
+    python benchmarks/recipe.py [--only squeezenet1_1-imagenet] [--fine-tuning] [--seeds 5,6,7,8,9] [--json]
+
+Every piece is turned off, or on, alone, and birds8 is trained on the plain splits of every seed. A row gives the
+validation loss against that of the default on the same split: mean and standard deviation of the difference over the
+splits; a positive one says that the default is better. No test picture is looked at. Without `--fine-tuning` the head
+alone is trained, which is most of the recipe and takes seconds on cached features.
+
+Needs ../shared (or BIRDS_TEST_DATA for its data).
+"""
+
+import argparse
+import json
+import shutil
+import statistics
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from scrape import WORK
+from train import DATA, ROWS, SEEDS, weights_file
+
+Settings = dict[str, Any]
+Row = dict[str, Any]
+
+DEFAULT = "default"
+HEAD_ONLY = {"epochs": (40, 0)}
+PIECES: dict[str, Settings] = {
+    DEFAULT: {},
+    "no random views": {"views": 0},
+    "2 random views": {"views": 2},
+    "12 random views": {"views": 12},
+    "no crops in random views": {"crop": False},
+    "no mirror images in random views": {"flip": False},
+    "no changes of light": {"colour": False},
+    "judged without the mirror image": {"mirror": False},
+    "no averaging of weights": {"averaging": False},
+    "label smoothing 0.1": {"label_smoothing": (0.1,)},
+    "mixup 0.4": {"mixup": (0.4,)},
+    "class weights": {"class_weights": True},
+    "pictures cropped, not squished": {"resize": "crop"},
+    "one-cycle, rate 0.003": {"schedule": "one-cycle", "lr": (3e-3,)},
+    "192 pixels": {"size": 192},
+    "288 pixels": {"size": 288},
+}
+FINE_TUNING: dict[str, Settings] = {
+    DEFAULT: {"epochs": (40, 10)},
+    "no fine-tuning": HEAD_ONLY,
+    "fine-tuning at 0.001": {"epochs": (40, 10), "lr": (3e-4, 1e-3)},
+    "fine-tuning with mixup 0.4": {"epochs": (40, 10), "mixup": (0.0, 0.4)},
+    "fine-tuning with cutmix 1": {"epochs": (40, 10), "cutmix": 1.0},
+    "fine-tuning with label smoothing 0.1": {"epochs": (40, 10), "label_smoothing": (0.0, 0.1)},
+}
+
+
+def measure(name: str, seeds: list[int], pieces: dict[str, Settings], common: Settings) -> list[Row]:
+    """One row for each of `pieces`, with backbone and weights `name`."""
+    from birds.split import split
+    from birds.train.stage import train
+
+    losses: dict[str, list[float]] = {piece: [] for piece in pieces}
+    accuracies: dict[str, list[float]] = {piece: [] for piece in pieces}
+    with tempfile.TemporaryDirectory(dir=WORK) as folder:
+        project = Path(folder)
+        shutil.copytree(DATA / "birds8", project / "images")
+        for seed in seeds:
+            split(project, plain=True, seed=seed)
+            for piece, settings in pieces.items():
+                arch, weights = ROWS[name][0], str(weights_file(name))
+                result = train(project, arch=arch, weights=weights, calibrate=False, **common | settings)
+                losses[piece].append(result.valid_loss)
+                accuracies[piece].append(result.valid_accuracy)
+    rows = []
+    for piece in pieces:
+        worse = [one - default for one, default in zip(losses[piece], losses[DEFAULT], strict=True)]
+        rows.append(
+            {
+                "name": f"{name}, {piece}",
+                "valid_loss": round(statistics.mean(losses[piece]), 4),
+                "worse_by": round(statistics.mean(worse), 4),
+                "sd": round(statistics.stdev(worse), 4) if len(worse) > 1 else None,
+                "valid_accuracy": round(statistics.mean(accuracies[piece]), 4),
+            }
+        )
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", choices=ROWS)
+    parser.add_argument("--fine-tuning", action="store_true", help="pieces of phase 2 instead of phase 1")
+    parser.add_argument("--seeds", default=",".join(map(str, SEEDS)))
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    if not DATA.is_dir():
+        parser.error(f"there is no {DATA}: give the folder by BIRDS_TEST_DATA")
+    WORK.mkdir(parents=True, exist_ok=True)
+    seeds = [int(seed) for seed in arguments.seeds.split(",")]
+    pieces, common = (FINE_TUNING, {}) if arguments.fine_tuning else (PIECES, HEAD_ONLY)
+    for name in [arguments.only] if arguments.only else ROWS:
+        for row in measure(name, seeds, pieces, common):
+            print(json.dumps(row) if arguments.json else "  ".join(f"{key} {value}" for key, value in row.items()))
+
+
+if __name__ == "__main__":
+    main()
