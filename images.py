@@ -26,6 +26,7 @@ MAX_SIDE = 65_500  # pixels; libjpeg, which writes what we store, takes no longe
 MIN_SIDE = 64  # pixels; below it the shorter side shows no bird
 _HEIF_BRANDS = frozenset(b"heic heix heim heis hevc hevx hevm hevs heif mif1 mif2 msf1".split())
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
+_LONGEST = 8  # times the shorter side: beyond that nothing of the rest is in a middle square
 RESIZES = ("squish", "crop")
 HASHED_SIDE = 256  # pixels; the shorter side of what hashes are made of, where the picture is larger
 MAKE, MODEL, TAKEN, SUBSECOND, SERIAL = 0x010F, 0x0110, 0x9003, 0x9291, 0xA431  # EXIF: camera, DateTimeOriginal, ...
@@ -281,6 +282,14 @@ def describe(data: bytes, decoded: Decoded, hashes: tuple[int, int] | None = Non
     )
 
 
+def _no_longer_than(image: Image.Image, times: int) -> Image.Image:
+    """The middle of `image` where it is longer than so many times its width: one pixel by 65,000 would grow huge."""
+    most = times * min(image.size)
+    width, height = (min(side, most) for side in image.size)
+    left, top = (image.width - width) // 2, (image.height - height) // 2
+    return image if (width, height) == image.size else image.crop((left, top, left + width, top + height))
+
+
 def prepare(image: Image.Image, size: int, resize: str = "squish") -> "np.ndarray":
     """The one transform that validation, evaluation, prediction and export share.
 
@@ -298,6 +307,7 @@ def prepare(image: Image.Image, size: int, resize: str = "squish") -> "np.ndarra
     import numpy as np
 
     if resize == "crop":
+        image = _no_longer_than(image, _LONGEST)
         scale = size * 8 / 7 / min(image.size)
         width, height = (max(size, round(side * scale)) for side in image.size)
         image = image.resize((width, height), Image.Resampling.BILINEAR)

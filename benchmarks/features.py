@@ -1,6 +1,7 @@
 """Features of many small pictures: seconds and memory a picture, as their number grows.
 
     python benchmarks/features.py [--counts 1000 100000] [--arch squeezenet1_1] [--side 64] [--views whole] [--json]
+    python benchmarks/features.py --train           a whole `birds train` of the head for one epoch, on as many
 
 Generated pictures of 64 pixels (those of ``checks.py --growth``), random weights, which take as long as trained ones.
 Each count runs in a process of its own, so that nothing is left of the one before. ``peak_mb`` is the most anonymous
@@ -62,24 +63,50 @@ def measure(settings: Row) -> Row:
     }
 
 
+def train_head(settings: Row) -> Row:
+    """The same for a whole training: whole pictures and their mirror images, one epoch of the head."""
+    import torch
+    from birds.models.gate import torchvision
+    from birds.train.stage import train
+
+    folder, count = Path(settings["folder"]), settings["count"]
+    with tempfile.TemporaryDirectory(dir=WORK) as name:
+        project = Path(name)
+        for number in range(count):
+            part = "val" if number % 10 == 0 else "train"
+            picture = project / "dataset" / part / f"class {number % 7}" / f"{number:06}.jpg"
+            picture.parent.mkdir(parents=True, exist_ok=True)
+            picture.hardlink_to(folder / f"{number:06}.jpg")
+        weights = project / "weights.pth"
+        torch.save(torchvision.models.get_model(settings["arch"], weights=None).state_dict(), weights)
+        options = {"arch": settings["arch"], "size": settings["side"], "views": 0, "epochs": (1, 0)}
+        started = time.perf_counter()
+        train(project, weights=str(weights), **options)
+        seconds = time.perf_counter() - started
+    return {"seconds": round(seconds, 3), "ms_per_picture": round(1000 * seconds / count, 3)}
+
+
 def main() -> None:
-    if sys.argv[1:2] == ["measure"]:
-        print(json.dumps(measure(json.loads(sys.argv[2]))))
+    if sys.argv[1:2] in (["measure"], ["train"]):
+        what = measure if sys.argv[1] == "measure" else train_head
+        print(json.dumps(what(json.loads(sys.argv[2]))))
         return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--counts", nargs="+", type=int, default=[1_000, 100_000])
     parser.add_argument("--arch", default="squeezenet1_1")
     parser.add_argument("--side", type=int, default=64, help="pixels of each side that the body sees")
     parser.add_argument("--views", nargs="+", default=["whole"])
+    parser.add_argument("--train", action="store_true")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
+    what = "train" if arguments.train else "measure"
     folder = WORK / "small"
     first: Row = {}
     for count in arguments.counts:
         draw_small(folder, count)
         settings = {**{name: getattr(arguments, name) for name in ("arch", "side", "views")}, "count": count}
-        turn = run_timed([sys.executable, __file__, "measure", json.dumps({**settings, "folder": str(folder)})])
-        row = {"name": f"features, {count} pictures", **turn}
+        turn = run_timed([sys.executable, __file__, what, json.dumps({**settings, "folder": str(folder)})])
+        row = {"name": f"{'training' if arguments.train else 'features'}, {count} pictures", **turn}
         first = first or row
         if "peak_mb" in row and "peak_mb" in first:
             row["times_the_memory_of_the_first"] = round(row["peak_mb"] / first["peak_mb"], 2)

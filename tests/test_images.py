@@ -343,6 +343,22 @@ def test_crop_takes_seven_eighths_of_the_shorter_side() -> None:
     assert (prepared == (0, 0, 255)).all()
 
 
+@pytest.mark.parametrize("size", [(20_000, 1), (1, 20_000), (9_000, 3)])
+def test_a_very_long_picture_is_cropped_without_growing(size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[int, int]] = []
+    resize = Image.Image.resize
+
+    def watched(image: Image.Image, to: tuple[int, int], *rest: object) -> Image.Image:
+        asked.append(to)
+        return resize(image, to, *rest)
+
+    monkeypatch.setattr(Image.Image, "resize", watched)
+    prepared = images.prepare(Image.new("RGB", size, (1, 2, 3)), 224, "crop")
+    assert prepared.shape == (224, 224, 3)
+    assert {tuple(pixel) for pixel in prepared.reshape(-1, 3)} == {(1, 2, 3)}
+    assert max(asked[0]) <= 8 * 256
+
+
 def test_prepare_names_the_ways_it_knows(make_picture: Make) -> None:
     with pytest.raises(ValueError, match="squish"):
         images.prepare(make_picture(1), 64, "stretch")
