@@ -24,7 +24,6 @@ from .split.command import split
 from .train.command import train
 from .train.compare_command import compare, lr_find
 
-
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
