@@ -7,6 +7,7 @@ by what a server said. Pillow raises many kinds of errors on hostile files (``OS
 
 import hashlib
 import io
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,6 +34,9 @@ MAKE, MODEL, TAKEN, SUBSECOND, SERIAL = 0x010F, 0x0110, 0x9003, 0x9291, 0xA431  
 _EXIF_DETAILS = 0x8769
 _BRANDS_BYTES = 256
 _STRIP_PIXELS = 2_000_000
+_MAX_SCANS = 100  # of a progressive JPEG; encoders make about ten
+_JPEG_MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])")  # others are inside the coded pixels
+_SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
 _UPRIGHT = {  # EXIF orientation -> what undoes it
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -99,6 +103,8 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS, least_side: int | None 
         opened = _open(data)
         if opened.width * opened.height > max_pixels or max(opened.size) > MAX_SIDE:
             raise ImageError(f"{opened.width}x{opened.height} pixels are too many.", reason=Reason.TOO_MANY_PIXELS)
+        if opened.format in ("JPEG", "MPO") and _has_too_many_scans(data):
+            raise ImageError(f"It has more than {_MAX_SCANS} scans.", reason=Reason.UNREADABLE)
         width, height = opened.size
         is_plain = opened.format == "JPEG" and opened.mode == "RGB" and _orientation(opened) == 1
         if is_plain and least_side:
@@ -139,6 +145,22 @@ def _open(source: bytes | Path) -> Image.Image:
         message = 'It is a HEIC picture, which birds reads after pip install "birds[heif]".'
         raise ImageError(message, reason=Reason.NEEDS_HEIF) from error
     return HeifImageFile(given)  # type: ignore[no-untyped-call]
+
+
+def _has_too_many_scans(data: bytes) -> bool:
+    """Whether a JPEG would be decoded over and over."""
+    # 75 bytes say "go through all pixels once more", which takes 33 ms for 50 million: 16 MB of it would take two hours
+    at = scans = 0
+    while marker := _JPEG_MARKER.search(data, at):
+        kind, at = marker[1][0], marker.end()
+        if kind == _EOI:  # what may follow is no part of the picture: a phone's video, say
+            return False
+        scans += kind == _SOS
+        if scans > _MAX_SCANS:
+            return True
+        if kind != _SOI:
+            at += int.from_bytes(data[at : at + 2])  # its parameters, which may look like markers
+    return False
 
 
 def _is_heif(data: bytes) -> bool:

@@ -10,7 +10,6 @@ alone is trained, which is most of the recipe and takes seconds on cached featur
 Needs ../shared (or BIRDS_TEST_DATA for its data).
 """
 
-import argparse
 import json
 import shutil
 import statistics
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from scrape import WORK
-from train import DATA, ROWS, SEEDS, weights_file
+from train import DATA, ROWS, arguments_of, weights_file
 
 Settings = dict[str, Any]
 Row = dict[str, Any]
@@ -87,19 +86,10 @@ def measure(name: str, seeds: list[int], pieces: dict[str, Settings], common: Se
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=ROWS)
-    parser.add_argument("--fine-tuning", action="store_true", help="pieces of phase 2 instead of phase 1")
-    parser.add_argument("--seeds", default=",".join(map(str, SEEDS)))
-    parser.add_argument("--json", action="store_true")
-    arguments = parser.parse_args()
-    if not DATA.is_dir():
-        parser.error(f"there is no {DATA}: give the folder by BIRDS_TEST_DATA")
-    WORK.mkdir(parents=True, exist_ok=True)
-    seeds = [int(seed) for seed in arguments.seeds.split(",")]
+    arguments = arguments_of(__doc__, fine_tuning="pieces of phase 2 instead of phase 1")
     pieces, common = (FINE_TUNING, {}) if arguments.fine_tuning else (PIECES, HEAD_ONLY)
     for name in [arguments.only] if arguments.only else ROWS:
-        for row in measure(name, seeds, pieces, common):
+        for row in measure(name, arguments.seeds, pieces, common):
             print(json.dumps(row) if arguments.json else "  ".join(f"{key} {value}" for key, value in row.items()))
 
 

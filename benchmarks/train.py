@@ -209,23 +209,29 @@ def _judged(project: Path, run: Any, path: Path) -> Row:
     return {"loss": round(loss, 4), "accuracy": round((predicted.argmax(1) == truth).double().mean().item(), 4)}
 
 
-def main() -> None:
-    if sys.argv[1:2] == ["child"]:
-        project, arch, weights, seed, goal = sys.argv[2:]
-        print(json.dumps(child(Path(project), arch, weights, int(seed), float(goal))))
-        return
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def arguments_of(description: str | None, **switches: str) -> argparse.Namespace:
+    """What the command line says: ``--only``, ``--seeds``, ``--json`` and `switches`, name -> help."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=ROWS)
-    parser.add_argument("--seeds", default=",".join(map(str, SEEDS)))
-    parser.add_argument("--no-peer", action="store_true", help="without times to the peer's loss")
+    parser.add_argument("--seeds", type=lambda text: [int(seed) for seed in text.split(",")], default=list(SEEDS))
+    for name, explanation in switches.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", action="store_true", help=explanation)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     if not DATA.is_dir():
         parser.error(f"there is no {DATA}: give the folder by BIRDS_TEST_DATA")
     WORK.mkdir(parents=True, exist_ok=True)
-    seeds = [int(seed) for seed in arguments.seeds.split(",")]
+    return arguments
+
+
+def main() -> None:
+    if sys.argv[1:2] == ["child"]:
+        project, arch, weights, seed, goal = sys.argv[2:]
+        print(json.dumps(child(Path(project), arch, weights, int(seed), float(goal))))
+        return
+    arguments = arguments_of(__doc__, no_peer="without times to the peer's loss")
     for name in [arguments.only] if arguments.only else ROWS:
-        for row in measure(name, seeds, not arguments.no_peer):
+        for row in measure(name, arguments.seeds, not arguments.no_peer):
             if arguments.json:
                 print(json.dumps(row), flush=True)
             else:

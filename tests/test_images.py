@@ -510,3 +510,25 @@ def test_what_is_encoded_anew_keeps_camera_and_time_and_no_position(make_picture
     (tmp_path / "a.jpg").write_bytes(stored)
     (tmp_path / "b.jpg").write_bytes(data)
     assert capture_of(tmp_path / "a.jpg") == capture_of(tmp_path / "b.jpg") is not None
+
+
+def _with_scans(n: int, comment: bytes = b"") -> bytes:
+    """A progressive JPEG of so many scans more than its own, `comment` before them."""
+    buffer = io.BytesIO()
+    Image.new("L", (64, 64), 128).save(buffer, "JPEG", progressive=True)
+    data = buffer.getvalue()
+    scan = data[data.rindex(b"\xff\xda") : -2]
+    said = b"\xff\xfe" + (len(comment) + 2).to_bytes(2) + comment if comment else b""
+    return data[:-2] + said + scan * n + data[-2:]
+
+
+def test_a_jpeg_that_would_be_decoded_over_and_over_is_refused() -> None:
+    assert images.decode(_with_scans(20)).format == "JPEG"
+    for comment in (b"", b"\xff\xd9"):  # no end, whatever a comment looks like
+        with pytest.raises(ImageError, match="scans") as refused:
+            images.decode(_with_scans(200, comment))
+        assert refused.value.reason is Reason.UNREADABLE
+
+
+def test_what_follows_a_jpeg_counts_for_nothing() -> None:
+    assert images.decode(_with_scans(1) + b"\xff\xda\x00\x02" * 200).format == "JPEG"
