@@ -134,7 +134,13 @@ def load_phase(learner: Any, run: Run, phase: str | None) -> None:
     if not path.is_file():
         known = ", ".join(phases_of(run))
         raise ModelError(f"The run {run.name} has no weights of a phase {phase!r}.", f"Its phases: {known}.")
-    learner.model.load_state_dict(torch.load(path, map_location=learner.dls.device, weights_only=True))
+    try:
+        learner.model.load_state_dict(torch.load(path, map_location=learner.dls.device, weights_only=True))
+    except RuntimeError as error:
+        raise ModelError(
+            f"The weights of {run.name} do not fit {run.config['arch']} as this version of birds builds it.",
+            "Train again with `birds train`, or use the version that trained it.",
+        ) from error
     if phase is None and (temperature := result.get("temperature", 1.0)) != 1.0:
         scale_logits(learner.model, 1 / temperature)
     learner.model.eval()

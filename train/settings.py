@@ -18,7 +18,7 @@ from .dataset import Dataset
 from .phases import FLAT, FROM_SCRATCH, ONE_CYCLE, PRETRAINED, RECIPE_2024, SCHEDULES, make_phases
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
-FORMAT_VERSION = 2  # of config.json; 1 had no views, schedule, mirror, ...
+FORMAT_VERSION = 3  # of config.json; 1 had no views, schedule, mirror, ...; 2 other vectors of some networks
 _NOT_IN_2024 = ("mirror", "calibrate", "averaging", "class_weights")
 _OF_OURS = ("lr", "schedule", "weight_decay", "label_smoothing", "mixup", "cutmix")
 _ONE_CYCLE_PLATEAU = (

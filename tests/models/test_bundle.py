@@ -84,6 +84,15 @@ def test_export_tells_digests_and_parity_and_is_not_repeated_without_need(root: 
     assert b"/tmp/" not in file.read_bytes(), "no path of this machine is in the pickle"
 
 
+def test_a_run_whose_network_is_built_otherwise_today_is_refused_in_one_line(root: Path, tmp_path: Path) -> None:
+    shutil.copytree(root / "runs", tmp_path / "runs")
+    for file in (tmp_path / "runs" / "one" / "checkpoints").glob("*.pth"):
+        state = torch.load(file, weights_only=True)
+        torch.save({key: value[..., :1024] if key == "head.2.weight" else value for key, value in state.items()}, file)
+    with pytest.raises(ModelError, match="do not fit squeezenet1_1 as this version of birds builds it"):
+        export(tmp_path, "one")
+
+
 def test_plain_fastai_opens_the_export_in_another_process(root: Path, tmp_path: Path) -> None:
     picture = root / "dataset" / "test" / "círculo" / "0.png"
     code = (
