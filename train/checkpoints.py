@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from .. import files
 from ..models.gate import fastai
 from .callbacks import Row, save
 from .phases import Phase
@@ -95,9 +96,10 @@ def last_checkpoint(folder: Path, tell: Callable[[str], None]) -> dict[str, Any]
 
 
 def remove_checkpoints(folder: Path) -> None:
-    """Nothing is left to go on with."""
-    for name in (_LAST, _BEFORE_LAST):
-        (folder / name).unlink(missing_ok=True)
+    """Nothing is left to go on with, nor of what a kill left half-written."""
+    for path in folder.iterdir():
+        if path.name in (_LAST, _BEFORE_LAST) or files.is_temporary(path):
+            path.unlink()
 
 
 def seed_phase(seed: int, phase: int, learner: Any) -> None:

@@ -234,8 +234,11 @@ def test_resume_goes_on_with_the_recorded_settings_and_choices(
         cutting.setattr(training, "draw_curves", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             train(dataset, name="cut", **settings)
+    checkpoints = dataset / "runs" / "cut" / "checkpoints"
+    (checkpoints / ".head-abc.birds-tmp").write_bytes(b"half of it")  # a kill in the middle of writing
     monkeypatch.setattr("birds.train.stage.choose", lambda *_args, **_kwargs: pytest.fail("measured again"))
     resumed = resume(dataset, progress=notes)
+    assert sorted(path.name for path in checkpoints.iterdir()) == ["fine_tune.pth", "head.pth"]
     assert (resumed.run, resumed.valid_loss) == ("cut", undisturbed.valid_loss)
     assert history(dataset, "cut") == history(dataset, "undisturbed")
     with pytest.raises(ModelError, match="no unfinished run"):
