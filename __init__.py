@@ -5,7 +5,9 @@ Each stage is a plain function in the module of its name, imported when first us
     from birds.scrape import scrape
     from birds.split import split
     from birds.train import train
-    from birds.models import evaluate, export, predict
+    from birds.export import export
+    from birds.evaluation import evaluate
+    from birds.predict import predict
 
     import birds
     birds.run(".", species=["cigüeña", "garza"])  # all of them, in order
@@ -19,8 +21,8 @@ try:
 except PackageNotFoundError:  # the folder was put on the path without being installed
     __version__ = "0+unknown"
 
-__all__ = ["__version__", "evaluate", "export", "predict", "run"]
-_MODULES = {"run": "pipeline", "evaluate": "models", "export": "models", "predict": "models"}
+__all__ = ["__version__", "run"]
+_MODULES = {"run": "pipeline"}
 
 
 def __getattr__(name: str) -> Any:

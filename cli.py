@@ -15,10 +15,12 @@ from .clean.command import clean
 from .console import print_error
 from .demo.command import gallery
 from .errors import BirdsError
+from .evaluation.command import evaluate
 from .explore.command import explore
+from .export.command import export
 from .models.archs_command import archs
-from .models.command import evaluate, export, predict
 from .models.runs_command import runs
+from .predict.command import predict
 from .scrape.command import attributions, scrape
 from .split.command import split
 from .train.command import train

@@ -86,8 +86,8 @@ def run(
     options = {**settings.split, **(split_options or {})}
     parts = split(project, only_if_changed=True, progress=progress, **options)
     progress.note("4/6 train")
-    from .models.bundle import export  # torch and fastai: not before they are needed
-    from .models.evaluation import evaluate
+    from .evaluation import evaluate
+    from .export import export  # torch and fastai: not before they are needed
     from .train.stage import train
 
     options = {**config.train_arguments(settings.train), **(train_options or {})}
@@ -115,7 +115,7 @@ def demo(folder: Path, *, progress: Progress = SILENT) -> PipelineResult:
     """
     from .demo.draw import LABELS
     from .demo.gallery import Gallery
-    from .models.prediction import predict
+    from .predict import predict
 
     with Gallery(per_label=DEMO_PICTURES + 10) as gallery:
         progress.note(f"The gallery answers at {gallery.url}; the browser searches it as it would Google Images.")

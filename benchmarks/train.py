@@ -119,9 +119,9 @@ def child(project: Path, arch: str, weights: str, seed: int, goal: float) -> Row
     """Split, train under the clock, and only then judge what was saved, up to the first with a test loss of `goal`."""
     import shutil
 
+    from birds.evaluation import evaluate
+    from birds.export import export
     from birds.files import Project
-    from birds.models.bundle import export
-    from birds.models.evaluation import evaluate
     from birds.models.runs import find_run
     from birds.split import split
     from birds.train.stage import train

@@ -1,103 +1,30 @@
-"""The exported model: writing ``runs/NAME/bundle/export.pkl``, and opening such a file.
+"""The exported model: opening ``runs/NAME/bundle/export.pkl``.
 
 ``export.pkl`` is fastai's pickled learner, made with plain ``pickle``: ``fastai.load_learner`` opens it wherever birds
 is installed. A pickle runs code when it is opened: open only what you or someone you trust exported.
 """
 
 import contextlib
-import json
-import pickle
-import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 from PIL import Image
 
-from .. import files
 from ..errors import ModelError
 from ..files import Project
-from ..progress import SILENT, Progress
 from .architectures import Classifier
 from .data import make_dataloaders
 from .gate import fastai
 from .learner import make_learner
 from .runs import Run, find_run
-from .transforms import picture_files
 from .weights import NONE
 
 EXPORT = "export.pkl"
-PARITY_TOLERANCE = 1e-4
-_PARITY_PICTURES = 32
 _BATCH = 64
-
-
-@dataclass(frozen=True)
-class ExportResult:
-    """The bundle's folder, the SHA-256 of each file in it, and the parity check.
-
-    ``parity`` is the largest difference of a probability between the run's learner and the reopened file, on up to 32
-    validation pictures; None where the dataset is gone.
-    """
-
-    bundle: str
-    files: dict[str, str]
-    parity: float | None
-
-
-def export(
-    project: Path, run: str | None = None, *, only_if_changed: bool = False, progress: Progress = SILENT
-) -> ExportResult:
-    """Export the best weights of a finished run (default: the newest) as ``bundle/export.pkl``.
-
-    Parameters
-    ----------
-    only_if_changed : keep a bundle that this run was exported to and nobody touched.
-
-    Raises
-    ------
-    ModelError : no such run, or the exported file does not predict what the run's learner does.
-    """
-    place = Project(Path(project))
-    chosen = find_run(place, run)
-    if only_if_changed and (done := _current_export(chosen)):
-        progress.note("The export is up to date.")
-        return done
-    learner = open_run(chosen)
-    progress.note(f"Exporting {chosen.name}.")
-    new = Path(chosen.folder / ".bundle-new")
-    shutil.rmtree(new, ignore_errors=True)
-    new.mkdir()
-    with files.replacing(new / EXPORT) as temporary, _quiet():
-        learner.path = temporary.parent
-        learner.export(temporary.name, pickle_module=pickle)
-    pictures = picture_files(place.dataset / "val")[:_PARITY_PICTURES]
-    parity = None
-    if pictures:
-        difference = probabilities(learner, pictures) - probabilities(load_export(new / EXPORT), pictures)
-        parity = float(difference.abs().max())
-        if not parity <= PARITY_TOLERANCE:  # also true for NaN
-            raise ModelError(f"The exported model's probabilities are off by {parity:.2g}.", "Please report it.")
-    files.swap_folder(new, chosen.bundle, chosen.folder / ".bundle-old")
-    result = ExportResult(str(chosen.bundle), _digests(chosen.bundle), parity)
-    files.write_json(chosen.folder / "export.json", asdict(result))
-    return result
-
-
-def _digests(bundle: Path) -> dict[str, str]:
-    return {path.name: files.sha256_of(path) for path in sorted(bundle.iterdir())}
-
-
-def _current_export(run: Run) -> ExportResult | None:
-    record = run.folder / "export.json"
-    if not record.is_file() or not run.bundle.is_dir():
-        return None
-    values = json.loads(record.read_text(encoding="utf-8"))
-    return ExportResult(**values) if values["files"] == _digests(run.bundle) else None
 
 
 def open_run(run: Run, phase: str | None = None) -> Any:
@@ -169,7 +96,7 @@ def load_export(path: Path) -> Any:
     if not path.is_file():
         raise ModelError(f"There is no exported model {path}.", "Run `birds export` first.")
     try:
-        with _quiet():
+        with without_pickle_warning():
             learner = fastai.load_learner(path)
     except (ImportError, AttributeError) as error:
         raise ModelError(
@@ -221,7 +148,7 @@ def probabilities(learner: Any, pictures: Sequence[Path | Image.Image]) -> torch
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def without_pickle_warning() -> Iterator[None]:
     """fastai warns at every opening that a pickle can run code; the help and the docs of birds say so instead."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -13,10 +13,10 @@ from urllib.parse import quote
 
 from ..errors import ProjectError
 from ..files import Project, write_bytes
+from ..licences import licence_name, licence_url
 from ..reconcile import reconcile
 from ..record import PictureFile, Record, State
 from ..tables import as_csv
-from .licences import licence_name, licence_url
 
 _COLUMNS = (
     "label", "file", "title", "author", "licence", "licence_url", "attribution", "source", "page_url", "image_url",

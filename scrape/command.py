@@ -9,8 +9,8 @@ import typer
 
 from .. import config
 from ..console import AcceptMissingFlag, Console, JsonFlag, ProjectDir, QuietFlag
+from ..licences import WANTED
 from .attributions import write_attributions
-from .licences import WANTED
 from .sources import SOURCES, read_saved_page
 from .stage import DEFAULT_SOURCES, LIMIT, ScrapeResult, ScrapeStoppedError
 from .stage import scrape as scrape_stage

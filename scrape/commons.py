@@ -10,11 +10,11 @@ import json
 import re
 from collections.abc import Iterator
 
+from ..licences import credit, licence_code, licence_url
 from ..reasons import Cause
 from .api_source import ApiSource, batch, read_pages
 from .candidates import Candidate, Page
 from .json_fields import JsonObject, json_object, link_at, number_at, object_at, objects, text_at
-from .licences import credit, licence_code, licence_url
 
 _PER_PAGE = 50  # the most for which renderings are given
 _LONGEST_SIDE = 2000

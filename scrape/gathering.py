@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from .. import files
 from ..errors import SourceError
 from ..files import Project
+from ..licences import fits
 from ..progress import Bar, Progress
 from ..reasons import Cause, Reason
 from ..record import Provenance, Record, State
 from .candidates import AsksBy, Candidate, Source
 from .download import Download, Downloader
-from .licences import fits
 
 _ENDS_ONE_SEARCH = (Cause.NO_RESULTS,)  # any other cause ends the source
 

@@ -7,12 +7,12 @@ run against the live server. How captive animals are marked is from the document
 
 from collections.abc import Iterator
 
+from ..licences import credit, licence_code, licence_url
 from ..reasons import Cause
 from .api import Params
 from .api_source import ApiSource, batch, read_pages
 from .candidates import Candidate, Page
 from .json_fields import JsonObject, json_object, link_at, number_at, objects, text_at
-from .licences import credit, licence_code, licence_url
 
 _PER_PAGE = 300  # the most that is given
 _LAST_RECORD = 100_000  # offset and limit together may not go beyond

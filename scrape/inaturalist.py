@@ -8,12 +8,12 @@ so whether the filters behave as documented is not verified, and `parse` checks 
 import re
 from collections.abc import Iterator
 
+from ..licences import licence_code, licence_url
 from ..reasons import Cause
 from .api import Params
 from .api_source import ApiSource, batch, read_pages
 from .candidates import Candidate, Page
 from .json_fields import JsonObject, json_object, link_at, number_at, object_at, objects, text_at
-from .licences import licence_code, licence_url
 
 _PER_PAGE = 100  # 200 are allowed, but one observation was seen to take 110 kB with all that was said about it
 # Only ranks whose names are not used twice: a complex is named as its species, a subgenus as its genus.

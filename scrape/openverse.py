@@ -7,11 +7,11 @@ live server. That pictures marked as sensitive stay out is asked for and checked
 
 from collections.abc import Iterator
 
+from ..licences import credit, licence_code, licence_url
 from ..reasons import Cause
 from .api_source import ApiSource, read_pages
 from .candidates import Candidate, Page
 from .json_fields import JsonObject, json_object, link_at, number_at, objects, text_at
-from .licences import credit, licence_code, licence_url
 
 _PER_PAGE = 20
 _LAST_PAGE = 12

@@ -16,6 +16,7 @@ from .. import net
 from .. import species as species_names
 from ..errors import BirdsError, SourceError, UsageError
 from ..files import Project
+from ..licences import WANTED
 from ..progress import SILENT, Progress
 from ..reasons import Cause
 from ..reconcile import reconcile
@@ -23,7 +24,6 @@ from ..record import Record
 from ..robots import Robots
 from .download import GAP_S, Downloader
 from .gathering import Gathering, SpeciesResult, Target
-from .licences import WANTED
 from .saved_pages import SavedPages
 from .sources import Surroundings, is_own, name_of, open_source, own_labels
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ..errors import SourceError, UsageError
+from ..licences import licence_code, licence_url
 from ..reasons import Cause
 from .candidates import AsksBy, Candidate
 from .labelled import LabelledCandidates
-from .licences import licence_code, licence_url
 
 _TABLES = (".csv", ".tsv")
 _PICTURE_COLUMNS = ("image_url", "url")  # where a table has both, as iNaturalist's exports do, `url` is the page

@@ -9,13 +9,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("scrape", "clean", "explore", "split", "train", "models", "demo")
+PACKAGES = (
+    "scrape", "clean", "explore", "split", "train", "export", "evaluation", "predict", "serve", "models", "demo",
+)  # fmt: skip
 # Each layer may import from the ones after it, and within a package from the package itself.
 STAGES = {"scrape", "clean", "explore", "split", "train"}
+AFTER_TRAINING = {"export", "evaluation", "predict", "serve"}  # train compares architectures by the first two
 LEAVES = {
     "record", "reconcile", "species", "duplicates", "images", "net", "web", "files", "config", "console", "progress",
     "errors", "reasons", "lazy", "addresses", "alignment", "fingerprints", "hamming", "looks", "moves", "quality",
-    "record_files", "record_looks", "record_review", "record_tables", "robots", "tables", "web_guard", "wire",
+    "licences", "record_files", "record_looks", "record_review", "record_tables", "robots", "tables", "web_guard",
+    "wire",
 }  # fmt: skip
 RANK = {
     "__main__": 0,
@@ -24,9 +28,10 @@ RANK = {
     "pipeline": 3,
     "doctor": 3,
     "demo": 4,
-    "models": 6,
+    "models": 7,
     **dict.fromkeys(STAGES, 5),
-    **dict.fromkeys(LEAVES, 7),
+    **dict.fromkeys(AFTER_TRAINING, 6),
+    **dict.fromkeys(LEAVES, 8),
 }
 OF_THE_COMMAND_LINE = {"console", "config"}
 READ_CONFIG = {"cli", "commands", "pipeline", "console"}

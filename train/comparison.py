@@ -10,10 +10,10 @@ from typing import Any
 
 from .. import files
 from ..errors import BirdsError, ProjectError, UsageError
+from ..evaluation import evaluate
+from ..export import export
 from ..files import Project
 from ..models import architectures
-from ..models.bundle import export
-from ..models.evaluation import evaluate
 from ..models.held_out import labelled
 from ..models.runs import Run, find_run
 from ..models.statistics import wilson_interval

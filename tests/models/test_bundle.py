@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 import torch
 from birds.errors import ModelError, ProjectError, UsageError
+from birds.evaluation import evaluate
+from birds.export import export
 from birds.files import Project
-from birds.models import evaluate, export, predict
 from birds.models.held_out import held_out
 from birds.models.statistics import confusion_matrix, per_class, wilson_interval
 from birds.moves import settle_moves
+from birds.predict import predict
 from birds.reasons import Reason
 from birds.reconcile import reconcile
 from birds.record import Author, Record

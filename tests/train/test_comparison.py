@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import typer
 from birds.errors import ModelError, ProjectError, TrainError, UsageError
+from birds.evaluation import evaluate
 from birds.files import Project
-from birds.models.evaluation import evaluate
 from birds.models.gate import torchvision
 from birds.models.runs import list_runs
 from birds.models.statistics import wilson_interval

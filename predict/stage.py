@@ -8,8 +8,8 @@ from PIL import Image
 
 from .. import images
 from ..errors import ImageError, UsageError
+from ..models.bundle import classes_of, find_export, load_export, probabilities
 from ..progress import SILENT, Progress
-from .bundle import classes_of, find_export, load_export, probabilities
 
 _BATCH = 64
 

@@ -1,5 +1,5 @@
 import pytest
-from birds.scrape.licences import WANTED, credit, fits, licence_code, licence_name, licence_url
+from birds.licences import WANTED, credit, fits, licence_code, licence_name, licence_url
 from hypothesis import given
 from hypothesis import strategies as st
 

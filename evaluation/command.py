@@ -1,4 +1,4 @@
-"""``birds export``, ``evaluate`` and ``predict``."""
+"""``birds evaluate``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,24 +13,6 @@ ModelArgument = Annotated[
         metavar="[MODEL]", help="An export.pkl, a bundle, or a run's name. Default: the newest finished run."
     ),
 ]
-
-
-def export(
-    run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="Name of a run. Default: the newest.")] = None,
-    project: ProjectDir = Path(),
-    as_json: JsonFlag = False,
-    quiet: QuietFlag = False,
-) -> None:
-    """Export a trained run as runs/NAME/bundle/export.pkl, which fastai's load_learner opens.
-
-    Example: birds export
-    """
-    from .bundle import export as export_model
-
-    console = Console(as_json=as_json, quiet=quiet)
-    result = export_model(project, run, progress=console)
-    parity = "not checked: no dataset" if result.parity is None else f"probabilities agree to {result.parity:.1e}"
-    console.result(result, f"Exported to {result.bundle} ({parity}). Next: birds evaluate")
 
 
 def evaluate(
@@ -51,7 +33,7 @@ def evaluate(
 
     Example: birds evaluate
     """
-    from .evaluation import evaluate as evaluate_model
+    from .stage import evaluate as evaluate_model
 
     console = Console(as_json=as_json, quiet=quiet)
     result = evaluate_model(project, model, data=data, phase=phase, progress=console)
@@ -77,30 +59,3 @@ def evaluate(
 
 def _share(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
-
-
-def predict(
-    pictures: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Picture files.")],
-    model: Annotated[
-        str | None,
-        typer.Option("--model", "-m", help="An export.pkl, a bundle, or a run's name. Default: the newest run."),
-    ] = None,
-    top: Annotated[int, typer.Option(min=1, help="Classes to give for each picture.")] = 3,
-    project: ProjectDir = Path(),
-    as_json: JsonFlag = False,
-    quiet: QuietFlag = False,
-) -> None:
-    """Say which bird is on a picture, with the model's confidence.
-
-    An export.pkl is a pickle and runs code when opened: open only what you, or someone you trust, exported.
-
-    Example: birds predict photo.jpg
-    """
-    from .prediction import predict as predict_pictures
-
-    console = Console(as_json=as_json, quiet=quiet)
-    result = predict_pictures(project, pictures, model, top=top, progress=console)
-    for file, why in result.failed.items():
-        console.note(f"Skipped {file}: {why}")
-    rows = [(p.file, ", ".join(f"{label} {share:.3f}" for label, share in p.top)) for p in result.predictions]
-    console.result(result, table=(("picture", "most probable"), rows))

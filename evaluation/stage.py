@@ -9,11 +9,11 @@ import torch
 from .. import images
 from ..errors import ImageError, ProjectError, UsageError
 from ..files import Project
+from ..models.bundle import classes_of, find_export, load_export, load_phase, phases_of, probabilities
+from ..models.held_out import HeldOut, Labelled, held_out, labelled, refuse_another_split
+from ..models.statistics import confusion_matrix, per_class, wilson_interval
 from ..progress import SILENT, Progress
-from .bundle import classes_of, find_export, load_export, load_phase, phases_of, probabilities
-from .confusion import draw_confusion
-from .held_out import HeldOut, Labelled, held_out, labelled, refuse_another_split
-from .statistics import confusion_matrix, per_class, wilson_interval
+from .charts import draw_confusion
 
 PHASES = ("head", "final", "both")
 

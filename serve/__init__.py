@@ -1,0 +1,1 @@
+"""An exported model as a small web page and a JSON endpoint."""
