@@ -18,6 +18,7 @@ from .errors import BirdsError
 from .evaluation.command import evaluate
 from .explore.command import explore
 from .export.command import export
+from .export.push_command import push
 from .models.archs_command import archs
 from .models.runs_command import runs
 from .predict.command import predict
@@ -76,8 +77,8 @@ def _birds(
 
 
 for _command in (
-    commands.run, scrape, clean, explore, split, train, compare, lr_find, export, evaluate, predict, commands.demo,
-    gallery, commands.doctor, commands.status, runs, archs, commands.species, commands.images, attributions,
+    commands.run, scrape, clean, explore, split, train, compare, lr_find, export, push, evaluate, predict,
+    commands.demo, gallery, commands.doctor, commands.status, runs, archs, commands.species, commands.images, attributions,
 ):  # fmt: skip
     app.command()(_command)
 

@@ -9,7 +9,8 @@
     ├── FetchError        one download failed; carries its Reason
     ├── WeightsError      pretrained weights are missing or do not fit
     ├── TrainError        training could not reach a model
-    └── ModelError        an exported model is missing, damaged or of another version
+    ├── ModelError        an exported model is missing, damaged or of another version
+    └── PublishError      a model could not be put on the Hub: not logged in, refused, unreachable
 
 A message says what happened; the hint says what to do next.
 """
@@ -101,3 +102,7 @@ class TrainError(BirdsError):
 
 class ModelError(BirdsError):
     """An exported model is missing, damaged or was made by versions that do not fit."""
+
+
+class PublishError(BirdsError):
+    """A model could not be published: not logged in, refused by the Hub, or the Hub cannot be reached."""
