@@ -78,7 +78,8 @@ def _birds(
 
 for _command in (
     commands.run, scrape, clean, explore, split, train, compare, lr_find, export, push, evaluate, predict,
-    commands.demo, gallery, commands.doctor, commands.status, runs, archs, commands.species, commands.images, attributions,
+    commands.demo, gallery, commands.doctor, commands.status, runs, archs, commands.species, commands.images,
+    attributions,
 ):  # fmt: skip
     app.command()(_command)
 

@@ -176,6 +176,8 @@ def _huggingface_hub() -> Any:
     if not find_spec("huggingface_hub"):
         raise UsageError("Publishing needs huggingface_hub.", 'Install it with: pip install "birds[hub]"')
     import huggingface_hub
+    import huggingface_hub.errors
+    import huggingface_hub.utils
 
     return huggingface_hub
 
