@@ -6,6 +6,7 @@ The pickle is, but only where it was asked for: whoever opens one runs its code.
 """
 
 import json
+import os
 import re
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -175,6 +176,8 @@ def _upload(
 def _huggingface_hub() -> Any:
     if not find_spec("huggingface_hub"):
         raise UsageError("Publishing needs huggingface_hub.", 'Install it with: pip install "birds[hub]"')
+    # Left to itself it asks the Hub what programs to look for in the environment, and reports what it found.
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     import huggingface_hub
     import huggingface_hub.errors
     import huggingface_hub.utils
