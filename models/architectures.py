@@ -1,4 +1,4 @@
-"""Every classification network of torchvision, and timm's by the name ``timm:NAME``, cut into a body and a head.
+"""Every classification network of torchvision, timm's as ``timm:NAME``, and the small ones, as a body and a head.
 
 The body is torchvision's own network, forward pass and parameter names included, its last linear layer taken off (and
 pooled by more than the mean, see `pooling`): a batch of pictures in, one feature vector a picture out. So every family
@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from ..errors import UsageError
-from . import timm_networks
+from . import small, timm_networks
 from .gate import torchvision
 from .pooling import ConcatPool, SecondOrderPool, directions
 
@@ -30,11 +30,11 @@ _AUXILIARY = ("aux1", "aux2", "AuxLogits")  # extra classifiers of GoogLeNet and
 
 @dataclass(frozen=True)
 class Architecture:
-    """One network, by torchvision's name or as ``timm:NAME``.
+    """One network, by torchvision's name, as ``timm:NAME``, or by a name of `small`.
 
     Attributes
     ----------
-    size : pixels of a side that its published weights were trained at; the default for training.
+    size : pixels of a side that its published weights were trained at, or it is built for; the default for training.
     is_one_size : whether it takes pictures of that size and no other.
     mean, std : of red, green and blue, what its published weights expect to be taken off and divided by.
     parameters : of the whole published network, in millions.
@@ -51,8 +51,8 @@ class Architecture:
 
 
 def names() -> list[str]:
-    """torchvision's classification models, sorted."""
-    return sorted(torchvision.models.list_models(module=torchvision.models))
+    """torchvision's classification models and the small networks, sorted."""
+    return sorted([*torchvision.models.list_models(module=torchvision.models), *small.DESIGNS])
 
 
 def find(name: str) -> Architecture:
@@ -68,6 +68,9 @@ def find(name: str) -> Architecture:
             std=published.std,
             parameters=timm_networks.count_parameters(name) / 1e6,
         )
+    if small.is_one(name):
+        parameters = small.count_parameters(name) / 1e6
+        return Architecture(name, small.size_of(name), True, small.MEAN, small.STD, parameters)
     _check_name(name, names(), "`birds archs` lists them.")
     weights = torchvision.models.get_model_weights(name).DEFAULT
     expected = weights.transforms.keywords  # of functools.partial(ImageClassification, ...)
@@ -118,6 +121,9 @@ def make_body(name: str) -> tuple[nn.Module, int]:
     """
     if timm_networks.is_one(name):
         return timm_networks.make_body(name)
+    if small.is_one(name):
+        body = small.make_body(name)
+        return body, body.features
     options: dict[str, object] = {}
     if name in ("googlenet", "inception_v3"):
         # Their published weights expect inputs from -1 to 1; without the second they warn.
@@ -145,6 +151,8 @@ def head_names(body: nn.Module) -> set[str]:
     """First parts of the parameter names that weights for `body` may have besides its own: of what was taken off."""
     if timm_networks.made(body):
         return timm_networks.head_names(body)
+    if small.made(body):
+        return {"head"}
     return {_classifier_of(body), *_AUXILIARY}
 
 
@@ -178,12 +186,22 @@ def _take_classifier_off(network: nn.Module) -> int:
     return linear.in_features
 
 
-def make_head(features: int, classes: int) -> nn.Sequential:
-    """A new head: features [N, features] to logits [N, classes]. Standardises, drops out, classifies linearly."""
+def make_head(features: int, classes: int, body: nn.Module | None = None) -> nn.Sequential:
+    """A new head: features [N, features] to logits [N, classes]. Standardises, drops out, classifies linearly.
+
+    A `body` of `small` has a head of its own, with which it is the network that it is named after.
+    """
+    if isinstance(body, small.SmallNetwork):
+        return body.make_head(classes)
     linear = nn.Linear(features, classes)
     nn.init.zeros_(linear.weight)  # every class equally likely at the start: loss ln(classes)
     nn.init.zeros_(linear.bias)
     return nn.Sequential(nn.BatchNorm1d(features), nn.Dropout(HEAD_DROPOUT), linear)
+
+
+def built_for(name: str, size: int) -> str:
+    """The name of the network `name` for pictures of `size` pixels: a small one is built for one size."""
+    return small.with_size(name, size) if small.is_one(name) else name
 
 
 def evaluation_size(name: str, size: int) -> int:

@@ -12,7 +12,7 @@ from torch import nn
 
 from ..errors import WeightsError
 from ..progress import SILENT, Progress
-from . import timm_networks
+from . import small, timm_networks
 from .architectures import head_names, with_derived
 from .downloads import checkpoints, fetch_weights, is_url
 from .gate import torchvision
@@ -61,6 +61,8 @@ def is_cached(name: str, weights: str = IMAGENET) -> bool:
     """Whether these published weights of `name` can be had without the network."""
     if timm_networks.is_one(name):
         return weights == IMAGENET and timm_networks.cached_file(name) is not None
+    if small.is_one(name):
+        return False
     choice = _choice(name, weights)
     return choice is not None and _hub_file(choice.url).is_file()
 
@@ -83,6 +85,8 @@ def _published(name: str, weights: str, progress: Progress) -> tuple[dict[str, t
                 f"Name them in --arch, as `birds archs {name}` lists them, and give --weights {IMAGENET}.",
             )
         return timm_networks.published_tensors(name), f"weights that timm publishes for {name}"
+    if small.is_one(name):
+        raise WeightsError(f"Nobody publishes weights of {name}.", "Train it from scratch: --weights none.")
     choice = _choice(name, weights)
     if choice is None:
         known = ", ".join(torchvision.models.get_model_weights(name).__members__)
