@@ -1,18 +1,13 @@
-"""The charts of `birds explore`, for a light and for a dark page.
+"""The charts of `birds explore`, for a light and for a dark page; see `drawing.py` for their colours.
 
-Nothing is told by colour alone; the colours differ for every common kind of colour blindness (blue and orange, after
-Okabe and Ito, "Color Universal Design", 2008), and numbers stand beside the bars. Names of classes come from disk: they
-are no mathematics to matplotlib, and are shortened to the room there is.
+Nothing is told by colour alone, and numbers stand beside the bars. Names of classes come from disk and are shortened to
+the room there is.
 """
 
-import io
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from ..drawing import LIGHT, Theme, as_png, new_figure, say, shortened
 from ..images import MIN_SIDE
 from ..reasons import Reason
 from .counts import Counts, Flag, Overview
@@ -21,34 +16,8 @@ if TYPE_CHECKING:
     import numpy as np
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from PIL.ImageFont import FreeTypeFont
 
 MOST_BARS = 400  # classes in one chart; of more, the largest and the smallest half of this are drawn
-_WIDTH = 10  # inches
-_DPI = 110
-_POINTS = 9  # size of names and numbers
-
-
-@dataclass(frozen=True)
-class Theme:
-    """Colours of a chart."""
-
-    ground: str
-    ink: str
-    kept: str
-    other: str
-
-
-LIGHT = Theme(ground="#ffffff", ink="#1d2322", kept="#0060a8", other="#b04a00")
-DARK = Theme(ground="#1c2220", ink="#e8ebe9", kept="#6cb6f0", other="#f0a05c")
-
-
-def as_png(figure: "Figure") -> bytes:
-    """The figure as the bytes of a PNG."""
-    buffer = io.BytesIO()
-    with _quiet():
-        figure.savefig(buffer, format="png", dpi=_DPI)
-    return buffer.getvalue()
 
 
 def sizes_chart(sizes: "np.ndarray", theme: Theme = LIGHT) -> "Figure":
@@ -61,11 +30,11 @@ def sizes_chart(sizes: "np.ndarray", theme: Theme = LIGHT) -> "Figure":
     import numpy as np
     from matplotlib.ticker import MaxNLocator
 
-    with _figure(theme, height=4.4) as figure:
+    with new_figure(theme, height=4.4) as figure:
         left, right = figure.subplots(1, 2)
         if not len(sizes):
             for axis in (left, right):
-                _say(axis, "No picture could be measured.")
+                say(axis, "No picture could be measured.")
             return figure
         distinct, times = np.unique(sizes, axis=0, return_counts=True)
         low, high = _around(sizes)
@@ -108,7 +77,7 @@ def classes_chart(classes: Mapping[str, Counts], theme: Theme = LIGHT) -> "Figur
     title = "Pictures of each class"
     if left_out > 0:
         title += f": the {MOST_BARS // 2} largest and the {MOST_BARS // 2} smallest of {len(classes):,}"
-    with _figure(theme, height=1.1 + 0.22 * rows) as figure:
+    with new_figure(theme, height=1.1 + 0.22 * rows) as figure:
         for column, axis in enumerate(figure.subplots(1, columns, squeeze=False)[0]):
             some = labels[column * rows : (column + 1) * rows]
             kept = [classes[label].pictures for label in some]
@@ -128,10 +97,10 @@ def classes_chart(classes: Mapping[str, Counts], theme: Theme = LIGHT) -> "Figur
 
 def flags_chart(flags: Mapping[Reason, Flag], theme: Theme = LIGHT) -> "Figure":
     """A bar a reason for which pictures wait for a person."""
-    with _figure(theme, height=1.0 + 0.32 * max(len(flags), 2)) as figure:
+    with new_figure(theme, height=1.0 + 0.32 * max(len(flags), 2)) as figure:
         axis = figure.subplots()
         if not flags:
-            _say(axis, "birds clean has flagged no picture.")
+            say(axis, "birds clean has flagged no picture.")
             return figure
         pictures = [flag.pictures for flag in flags.values()]
         texts = [f"{f.pictures:,} (groups: {f.groups:,})" if f.groups else f"{f.pictures:,}" for f in flags.values()]
@@ -149,58 +118,6 @@ def charts(seen: Overview, theme: Theme) -> dict[str, bytes]:
         "classes": as_png(classes_chart(seen.classes, theme)),
         "flags": as_png(flags_chart(seen.flags, theme)),
     }
-
-
-@cache
-def text_font(size: float) -> "FreeTypeFont":
-    """The font of all text in the pictures, DejaVu Sans, which matplotlib brings along."""
-    from matplotlib.font_manager import findfont
-    from PIL import ImageFont
-
-    return ImageFont.truetype(findfont("DejaVu Sans"), size)
-
-
-def shortened(text: str, width: float, size: float = _POINTS) -> str:
-    """`text` on one line, with its middle left out where it is wider than `width`, which is in the unit of `size`."""
-    text = "".join(c for c in " ".join(text.split()) if c.isprintable())
-    font, shown, kept = text_font(size), text, len(text)
-    while kept > 1 and font.getlength(shown) > width:
-        kept -= 1
-        shown = f"{text[: -(-kept // 2)]}…{text[len(text) - kept // 2 :]}"
-    return shown
-
-
-@contextmanager
-def _figure(theme: Theme, *, height: float) -> "Iterator[Figure]":
-    """A figure to draw in, laid out when the block ends; the same whatever the user's own matplotlibrc says."""
-    import matplotlib as mpl
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure  # pyplot would keep the figure alive and look for a display
-
-    with mpl.rc_context(), _quiet():
-        mpl.rcdefaults()
-        inks = ("text.color", "axes.labelcolor", "xtick.color", "ytick.color", "axes.edgecolor", "grid.color")
-        mpl.rcParams.update(dict.fromkeys(inks, theme.ink))
-        mpl.rcParams.update(
-            {
-                "figure.facecolor": theme.ground, "axes.facecolor": theme.ground, "hatch.color": theme.other,
-                "font.size": _POINTS, "axes.titlesize": _POINTS + 2, "figure.titlesize": _POINTS + 2,
-                "axes.titlelocation": "left", "axes.spines.top": False, "axes.spines.right": False,
-                "axes.axisbelow": True, "text.parse_math": False,
-            }
-        )  # fmt: skip
-        figure = Figure(figsize=(_WIDTH, height), dpi=_DPI, layout="constrained")
-        FigureCanvasAgg(figure)
-        yield figure
-        figure.draw_without_rendering()  # ticks are made when they are first drawn: in these colours
-        figure.set_layout_engine("none")  # what it did stays; each drawing would do it twice again
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph", UserWarning)  # the page has every name as text
-        yield
 
 
 def _around(values: "np.ndarray") -> tuple[float, float]:
@@ -238,8 +155,3 @@ def _numbers(axis: "Axes", ends: Sequence[int], texts: Sequence[str], most: int)
     for row, (end, text) in enumerate(zip(ends, texts, strict=True)):
         axis.annotate(text, (end, row), xytext=(3, 0), textcoords="offset points", va="center")
     axis.set_xlim(0, most)  # the layout makes room for the numbers beyond it
-
-
-def _say(axis: "Axes", text: str) -> None:
-    axis.set_axis_off()
-    axis.text(0.5, 0.5, text, ha="center", va="center", transform=axis.transAxes)

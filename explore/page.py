@@ -1,15 +1,10 @@
-"""The page of `birds explore`: values in, one file out that needs no other and asks no server.
+"""The page of `birds explore`: values in, one file out; see `static_page.py`."""
 
-Everything from disk passes through fasthtml, which escapes it. The content security policy in the page allows its own
-style sheet, by hash, and pictures that stand in it; no script.
-"""
-
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple
 from typing import TYPE_CHECKING
 
+from ..static_page import chart, data_uri, document, facts, table
 from .counts import Counts, Overview, Spread
 from .samples import Samples
 
@@ -17,66 +12,18 @@ if TYPE_CHECKING:
     from fastcore.xml import FT
 
 _STYLE = """
-:root {
-  color-scheme: light dark;
-  --ground: #f7f6f2; --surface: #fff; --line: #dedbd2; --ink: #1d2322; --quiet: #5b6462; --accent: #1f6f6b;
-}
-@media screen and (prefers-color-scheme: dark) {
-  :root { --ground: #131716; --surface: #1c2220; --line: #343c3a; --ink: #e8ebe9; --quiet: #a2aba8; --accent: #7cc7c0; }
-}
-*, *::before, *::after { box-sizing: border-box; }
-body {
-  margin: 0; background: var(--ground); color: var(--ink); font-variant-numeric: tabular-nums;
-  font: 1rem/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Liberation Sans", sans-serif;
-}
-main { max-width: 72rem; margin: 0 auto; padding: clamp(1rem, 3vw, 2.5rem); }
-h1, h2, h3, p, ul, figure { margin: 0; padding: 0; }
-h1 { font-size: clamp(1.6rem, 4vw, 2.1rem); line-height: 1.15; letter-spacing: -0.015em; overflow-wrap: anywhere; }
-h2 { margin: 2.5rem 0 0.75rem; font-size: 1.25rem; }
-h3 { margin: 1rem 0 0.35rem; font-size: 0.95rem; overflow-wrap: anywhere; }
-p { max-width: 70ch; margin-top: 0.5rem; color: var(--quiet); }
-code { font: 0.92em ui-monospace, "Liberation Mono", monospace; color: var(--ink); }
-ul { list-style: none; display: flex; flex-wrap: wrap; gap: 0.6rem; }
-.facts { gap: 0.75rem 2.25rem; margin-top: 1.25rem; }
-.facts li { color: var(--quiet); font-size: 0.875rem; }
-.facts strong { display: block; color: var(--ink); font-size: 1.5rem; line-height: 1.2; }
-.wide {
-  overflow-x: auto; margin-top: 0.75rem;
-  border: 1px solid var(--line); border-radius: 10px; background: var(--surface);
-}
-.wide:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
-figure img { display: block; width: 100%; min-width: 40rem; height: auto; padding: 0.75rem; }
-table { border-collapse: collapse; width: 100%; font-size: 0.875rem; }
-th, td { padding: 0.35rem 0.75rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
-tbody tr:last-child > * { border-bottom: 0; }
-th:first-child, .words { text-align: left; }
-tbody th { font-weight: 600; max-width: 20rem; white-space: normal; overflow-wrap: anywhere; min-width: 10rem; }
-nav { display: flex; flex-wrap: wrap; gap: 0.25rem 1.25rem; margin-top: 1.25rem; }
-a { color: var(--accent); }
-thead th, tfoot > tr > * { color: var(--quiet); }
-tfoot > tr > * { border-top: 2px solid var(--line); border-bottom: 0; }
 .samples { display: grid; grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr)); gap: 0 0.6rem; }
 .samples.rows { display: block; }
 .samples img {
   display: block; width: 9.5rem; height: 7rem; object-fit: contain; background: var(--surface); border-radius: 6px;
 }
 @media (max-width: 30rem) {
-  tbody th { min-width: 7rem; }
   .samples img { width: 6.5rem; height: 5rem; }
   .samples ul { gap: 0.4rem; }
 }
 @media print {
-  body { background: #fff; }
-  main { max-width: none; padding: 0; }
-  figure img { min-width: 0; padding: 0; }
-  .wide { overflow: visible; border: 0; }
   .samples img { width: 6.4rem; height: 4.8rem; }
-  table { font-size: 0.65rem; }
-  th, td { padding: 0.15rem 0.3rem; }
-  tbody th { min-width: 0; }
-  nav { display: none; }
-  h2, h3 { break-after: avoid; }
-  figure, tr, .samples section { break-inside: avoid; }
+  .samples section { break-inside: avoid; }
 }
 """
 _WORDS = ("formats", "sources")  # columns of words
@@ -97,19 +44,11 @@ def page(
     project : the project's name.
     light, dark : PNGs by the name of the chart, see `charts.charts`.
     """
-    from fastcore.xml import NotStr
-    from fasthtml.components import H1, H2, A, Body, Code, Head, Html, Main, Meta, Nav, P, Section, Style, Title, to_xml
+    from fasthtml.components import Code, P
 
-    policy = f"default-src 'none'; img-src data:; style-src '{_digest(_STYLE)}'"
-    head = Head(
-        Meta(charset="utf-8"),
-        Meta(http_equiv="Content-Security-Policy", content=policy),
-        Meta(name="viewport", content="width=device-width, initial-scale=1"),
-        Meta(name="color-scheme", content="light dark"),
-        Title(f"{project} · birds explore"),
-        Style(NotStr(_STYLE)),
+    sizes, classes, flags = (
+        chart(f"Chart of the {name}", light[name], dark[name]) for name in ("sizes", "classes", "flags")
     )
-    sizes, classes, flags = (_figure(name, light[name], dark[name]) for name in ("sizes", "classes", "flags"))
     parts: dict[str, Sequence[FT]] = {
         "Sizes": (sizes, _sizes_table(seen.total), *_unmeasured(seen.total)),
         "Classes": (P(_balance(seen.classes)), classes, _classes_table(seen)),
@@ -117,61 +56,11 @@ def page(
         "Copies and flags": (P(_copies(seen)), *((flags, _flags_table(seen)) if seen.flags else _no_flags())),
         "Next": (P(Code("birds clean"), " finds and settles what is wrong, ", Code("birds split"), " follows."),),
     }
-    ids = {name: name.lower().replace(" ", "-") for name in parts}
-    main = Main(
-        H1(project),
-        _facts(seen),
-        Nav(*(A(name, href=f"#{ids[name]}") for name in parts), aria_label="Parts of this page"),
-        *(Section(H2(name, id=ids[name]), *content) for name, content in parts.items()),
-    )
-    return str(to_xml(Html(head, Body(main), lang="en")))
-
-
-def _digest(style: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-
-
-def _data(kind: str, content: bytes) -> str:
-    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
-
-
-def _figure(name: str, light: bytes, dark: bytes) -> "FT":
-    from fasthtml.components import Figure, Img, Picture, Source
-
-    return Figure(
-        Picture(
-            Source(srcset=_data("png", dark), media="screen and (prefers-color-scheme: dark)"),
-            Img(src=_data("png", light), alt=f"Chart of the {name}; the table below has its numbers."),
-        ),
-        **_scrolled(f"Chart of the {name}"),
-    )
-
-
-def _table(name: str, titles: Sequence[str], rows: Sequence[Sequence[str]], total: Sequence[str] = ()) -> "FT":
-    """`rows` of texts, the first of each a heading; `total` stands below them. Columns of words are to the left."""
-    from fasthtml.components import Div, Table, Tbody, Td, Tfoot, Th, Thead, Tr
-
-    def line(cells: Sequence[str]) -> "FT":
-        data = (
-            Td(cell, cls="words" if title in _WORDS else None)
-            for title, cell in zip(titles[1:], cells[1:], strict=True)
-        )
-        return Tr(Th(cells[0], scope="row"), *data)
-
-    head = Thead(Tr(*(Th(title, scope="col", cls="words" if title in _WORDS else None) for title in titles)))
-    foot = (Tfoot(line(total)),) if total else ()
-    return Div(Table(head, Tbody(*map(line, rows)), *foot), **_scrolled(name))
-
-
-def _scrolled(name: str) -> dict[str, str]:
-    """Attributes of what may be wider than the screen: reached by keyboard, named for screen readers."""
-    return {"cls": "wide", "tabindex": "0", "role": "region", "aria_label": name}
+    return document(f"{project} · birds explore", project, _facts(seen), parts=parts, style=_STYLE)
 
 
 def _facts(seen: Overview) -> "FT":
-    from fasthtml.components import Li, Strong, Ul
-
-    facts = {
+    values = {
         "pictures": f"{seen.total.pictures:,}",
         "classes": f"{len(seen.classes):,}",
         "rejected": f"{seen.total.rejected:,}",
@@ -179,7 +68,7 @@ def _facts(seen: Overview) -> "FT":
         "identical files": f"{seen.copies.files:,}",
         "flagged by birds clean": f"{seen.total.flagged:,}",
     }
-    return Ul(*(Li(Strong(value), name) for name, value in facts.items()), role="list", cls="facts")
+    return facts(values)
 
 
 def _sizes_table(total: Counts) -> "FT":
@@ -195,7 +84,7 @@ def _sizes_table(total: Counts) -> "FT":
         for name, (spread, unit, digits) in measured.items()
         if spread
     ]
-    return _table("Sizes", ("", "mean", "standard deviation", "smallest", "median", "largest"), rows)
+    return table("Sizes", ("", "mean", "standard deviation", "smallest", "median", "largest"), rows)
 
 
 def _unmeasured(total: Counts) -> list["FT"]:
@@ -225,7 +114,7 @@ def _classes_table(seen: Overview) -> "FT":
         )  # fmt: skip
 
     rows = [row(label, counts) for label, counts in seen.classes.items()]
-    return _table("Classes: mean ± standard deviation", titles, rows, row("all", seen.total))
+    return table("Classes: mean ± standard deviation", titles, rows, row("all", seen.total), _WORDS)
 
 
 def _drawn(samples: Samples, classes: int) -> str:
@@ -242,7 +131,7 @@ def _samples(samples: Samples) -> "FT":
     sections = [
         Section(
             H3(label),
-            Ul(*(Li(Img(src=_data("jpeg", picture), alt=label)) for picture in pictures), role="list"),
+            Ul(*(Li(Img(src=data_uri("jpeg", picture), alt=label)) for picture in pictures), role="list"),
         )
         for label, pictures in samples.shown.items()
     ]
@@ -272,7 +161,7 @@ def _flags_table(seen: Overview) -> "FT":
         (reason.replace("_", " "), f"{flag.pictures:,}", f"{flag.groups:,}" if flag.groups else "")
         for reason, flag in seen.flags.items()
     ]
-    return _table("Flagged by birds clean", ("reason", "pictures", "groups"), rows)
+    return table("Flagged by birds clean", ("reason", "pictures", "groups"), rows)
 
 
 def _mean(spread: Spread | None, *, digits: int = 0, unit: float = 1) -> str:

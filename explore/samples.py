@@ -11,13 +11,13 @@ from itertools import islice
 
 from PIL import Image, ImageDraw, ImageOps
 
+from ..drawing import LIGHT, shortened, text_font
 from ..errors import ImageError
 from ..files import Project
 from ..images import read_plain, scaled_down
 from ..moves import image_path
 from ..progress import SILENT, Progress
 from ..record import PictureFile
-from .charts import LIGHT, shortened, text_font
 
 SIDE = 240  # pixels of the longer side: sharp on a screen with two pixels a point
 _A_CLASS = 6

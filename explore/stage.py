@@ -9,13 +9,14 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from ..drawing import DARK, LIGHT
 from ..errors import ProjectError
 from ..files import Project, write_bytes
 from ..progress import SILENT, Progress
 from ..reconcile import inspect_stored, reconcile
 from ..record import PictureFile, Record, State
 from ..tables import as_csv
-from .charts import DARK, LIGHT, charts
+from .charts import charts
 from .counts import Counts, Spread, overview
 from .page import page
 from .samples import draw_samples, sheet

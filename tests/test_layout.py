@@ -19,7 +19,7 @@ LEAVES = {
     "record", "reconcile", "species", "duplicates", "images", "net", "web", "files", "config", "console", "progress",
     "errors", "reasons", "lazy", "addresses", "alignment", "fingerprints", "hamming", "looks", "moves", "quality",
     "licences", "record_files", "record_looks", "record_review", "record_tables", "robots", "tables", "web_guard",
-    "wire",
+    "wire", "drawing", "static_page",
 }  # fmt: skip
 RANK = {
     "__main__": 0,

@@ -1,12 +1,12 @@
 """The table of a comparison: its rows, as CSV and as horizontal bars."""
 
-import io
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from .. import files
+from ..drawing import as_png
 from ..tables import as_csv
 
 
@@ -86,9 +86,7 @@ def draw_table(ranking: Sequence[Entry], pictures: int, path: Path) -> None:
         axis.grid(axis="x", alpha=0.25)
         for place, value in enumerate(values):
             axis.text(0, place, f" {value:.{digits}f}", va="center", ha="left", fontsize=9)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110)
-    files.write_bytes(path, buffer.getvalue())
+    files.write_bytes(path, as_png(figure))
 
 
 def _label(entry: Entry) -> str:

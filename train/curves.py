@@ -4,7 +4,6 @@ The training loss is measured on augmented pictures, with dropout, before each s
 not. So the first may lie above the second in a healthy run: only its course, and its lying far below, say anything.
 """
 
-import io
 import math
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import files
+from ..drawing import as_png
 
 History = Sequence[Mapping[str, Any]]  # rows of history.csv, figures as numbers or as text
 
@@ -149,9 +149,7 @@ def draw_curves(history: History, path: Path) -> None:
         accuracy.plot(at, float(best["valid_accuracy"]), **star)
     loss.legend(frameon=False, fontsize=9)
     figure.supxlabel(textwrap.fill(verdict(history), 150), fontsize=10)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110)
-    files.write_bytes(path, buffer.getvalue())
+    files.write_bytes(path, as_png(figure))
 
 
 def _shade_phases(axis: Any, history: History) -> None:

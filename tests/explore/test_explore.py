@@ -15,10 +15,11 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 import pytest
+from birds.drawing import DARK, as_png, shortened, text_font
 from birds.errors import ProjectError
 from birds.explore import explore
 from birds.explore import samples as sampling
-from birds.explore.charts import DARK, MOST_BARS, as_png, classes_chart, flags_chart, shortened, sizes_chart, text_font
+from birds.explore.charts import MOST_BARS, classes_chart, flags_chart, sizes_chart
 from birds.explore.counts import Counts, Flag, overview
 from birds.files import Project
 from birds.images import Content
