@@ -21,8 +21,8 @@ try:
 except PackageNotFoundError:  # the folder was put on the path without being installed
     __version__ = "0+unknown"
 
-__all__ = ["__version__", "run"]
-_MODULES = {"run": "pipeline"}
+__all__ = ["__version__", "load", "run"]
+_MODULES = {"load": "models.bundle", "run": "pipeline"}
 
 
 def __getattr__(name: str) -> Any:

@@ -167,6 +167,13 @@ def link_or_copy(source: Path, target: Path) -> None:
         shutil.copy2(source, target)
 
 
+def sync_folder(folder: Path) -> None:
+    """Wait until every file in `folder` is on disk. For folders that are filled by others and then swapped in."""
+    for path in folder.iterdir():
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+
+
 def swap_folder(new: Path, target: Path, resting: Path) -> None:
     """Put the folder `new` in the place of `target`; what was there goes to `resting` first and is then removed.
 

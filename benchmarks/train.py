@@ -192,7 +192,7 @@ class Versions:
 def _judged(project: Path, run: Any, path: Path) -> Row:
     """Test loss and accuracy of one saved model."""
     import torch
-    from birds.models.bundle import classes_of, open_run, probabilities
+    from birds.models.trained import classes_of, open_run, probabilities
     from birds.models.transforms import label_of, picture_files
 
     learner = open_run(run)

@@ -9,9 +9,10 @@ import torch
 from .. import images
 from ..errors import ImageError, ProjectError, UsageError
 from ..files import Project
-from ..models.bundle import classes_of, find_export, load_export, load_phase, phases_of, probabilities
 from ..models.held_out import HeldOut, Labelled, held_out, labelled, refuse_another_split
+from ..models.pickles import find_export, load_export
 from ..models.statistics import confusion_matrix, per_class, wilson_interval
+from ..models.trained import classes_of, load_phase, phases_of, probabilities
 from ..progress import SILENT, Progress
 from .charts import draw_confusion
 

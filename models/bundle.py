@@ -1,155 +1,175 @@
-"""The exported model: opening ``runs/NAME/bundle/export.pkl``.
+"""An exported model, opened: a bundle, a run, or one of its files alone. Without torch, and without a pickle.
 
-``export.pkl`` is fastai's pickled learner, made with plain ``pickle``: ``fastai.load_learner`` opens it wherever birds
-is installed. A pickle runs code when it is opened: open only what you or someone you trust exported.
+    model = birds.load()                       # the newest run's bundle
+    model.predict("photo.jpg")                 # [("cigüeña", 0.97), ...]
+
+A pickle is opened only where a lone ``export.pkl`` is what was asked for, and only one that was exported on this
+machine, or that the user trusts (`trust.py`).
 """
 
-import contextlib
-import tempfile
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any
 
-import torch
 from PIL import Image
 
+from .. import images
 from ..errors import ModelError
-from ..files import Project
-from .architectures import Classifier
-from .data import make_dataloaders
-from .gate import fastai
-from .learner import make_learner
+from ..files import Project, sha256_of
+from . import descriptions
+from .manifest import NAME, Manifest
 from .runs import Run, find_run
-from .weights import NONE
 
-EXPORT = "export.pkl"
-_BATCH = 64
+if TYPE_CHECKING:
+    from .engines import Engine
+
+FORMATS = {"fastai": "export.pkl", "safetensors": "model.safetensors", "onnx": "model.onnx"}
+_MOST_MANIFEST_BYTES = 20_000_000
+_KNOWN = "a bundle's folder, a run's name or folder, or a file .onnx, .safetensors or .pkl"
 
 
-def open_run(run: Run, phase: str | None = None) -> Any:
-    """The learner of a finished run, in eval mode, with the best weights of both phases or of one.
+@dataclass(frozen=True)
+class LoadedModel:
+    """An exported model and what is known of it.
+
+    Attributes
+    ----------
+    path : what was asked for: the bundle's folder, or the file.
+    manifest : see `manifest.Manifest`.
+    files : format -> file; of a lone file that one.
+    run : whose bundle it is, where that is here.
+    learner : fastai's, where a lone export.pkl was opened.
+    """
+
+    path: Path
+    manifest: Manifest
+    files: Mapping[str, Path]
+    run: Run | None = None
+    learner: Any = field(default=None, repr=False, compare=False)
+
+    @property
+    def labels(self) -> list[str]:
+        """In the order of the outputs."""
+        return self.manifest.labels
+
+    def engine(self, name: str = "auto", threads: int | None = None) -> "Engine":
+        """What judges prepared pictures; ``auto`` is onnxruntime where there is a model.onnx, else torch.
+
+        Raises
+        ------
+        UsageError, ModelError : see `engines.open_engine`.
+        """
+        from .engines import open_engine
+
+        if name == "auto":
+            name = "onnx" if "onnx" in self.files else "torch"
+        return open_engine(self, name, threads=threads)
+
+    def predict(self, picture: Image.Image | str | Path, top: int = 5) -> list[tuple[str, float]]:
+        """The `top` most probable classes of a picture, best first, with their probabilities.
+
+        Raises
+        ------
+        ImageError : the file is no picture that can be read.
+        """
+        preprocess = self.manifest.preprocess
+        image = picture if isinstance(picture, Image.Image) else images.open_rgb(Path(picture))
+        prepared = images.prepare(image.convert("RGB"), preprocess.size, preprocess.resize)
+        (row,) = self._engine.probabilities(prepared[None])
+        return [(self.labels[index], float(row[index])) for index in row.argsort()[::-1][:top]]
+
+    def is_unsure(self, confidence: float) -> bool:
+        """Whether the most probable class is too improbable to be given as an answer."""
+        return confidence < self.manifest.abstain_threshold
+
+    @cached_property
+    def _engine(self) -> "Engine":
+        return self.engine()
+
+
+def load(model: str | Path | None = None, *, project: Path = Path(), trust: bool = False) -> LoadedModel:
+    """Open an exported model.
+
+    Parameters
+    ----------
+    model : a bundle's folder, a run's name or folder, or a file ``.onnx``, ``.safetensors`` or ``.pkl`` alone; None is
+        the newest finished run of `project`.
+    trust : open a lone ``.pkl`` although it was not exported on this machine. It can run any code.
 
     Raises
     ------
-    ModelError : the run has no such phase.
+    ModelError : there is none, it is damaged or not what its manifest says, a newer birds made it, or it is a pickle
+        from elsewhere.
     """
-    config = run.config
-    with tempfile.TemporaryDirectory() as folder:
-        blank = Path(folder) / config["classes"][0] / "blank.png"  # fastai opens one item to learn its types
-        blank.parent.mkdir()
-        Image.new("RGB", (config["size"], config["size"])).save(blank)
-        dls = make_dataloaders(
-            [blank],
-            [blank],
-            config["classes"],
-            size=config["size"],
-            evaluation_size=config["evaluation_size"],
-            resize=config["resize"],
-            batch_size=_BATCH,
-        )
-    mirror = config.get("mirror", False)  # runs of before format 2 have none
-    learner, _ = make_learner(dls, config["arch"], NONE, recipe=config["recipe"], mirror=mirror)
-    load_phase(learner, run, phase)
-    return learner
+    path = Path(model) if model is not None else None
+    if path is None or not path.exists():
+        if path is not None and (path.suffix in _OPEN or len(path.parts) > 1):
+            raise ModelError(f"There is no exported model {path}.", "Give a file, or the name of a run (`birds runs`).")
+        run = find_run(Project(Path(project)), None if model is None else str(model))
+        return _of_run(run)
+    if path.is_dir():
+        if (path / NAME).is_file():
+            return _of_bundle(path, _run_of(path))
+        if (path / "config.json").is_file():
+            return _of_run(Run(path))
+        raise ModelError(f"{path} is no bundle: it has no {NAME}.", f"Give {_KNOWN}.")
+    if path.suffix.lower() not in _OPEN:
+        raise ModelError(f"{path} is no exported model.", f"Give {_KNOWN}.")
+    return _OPEN[path.suffix.lower()](path, trust)
 
 
-def load_phase(learner: Any, run: Run, phase: str | None) -> None:
-    """Fill a learner of `run` with the best weights of one phase; of None with the final ones, calibrated."""
-    result = run.result or {}
-    path = run.weights_of(phase or str(result.get("best_phase")))
-    if not path.is_file():
-        known = ", ".join(phases_of(run))
-        raise ModelError(f"The run {run.name} has no weights of a phase {phase!r}.", f"Its phases: {known}.")
-    try:
-        learner.model.load_state_dict(torch.load(path, map_location=learner.dls.device, weights_only=True))
-    except RuntimeError as error:
-        raise ModelError(
-            f"The weights of {run.name} do not fit {run.config['arch']} as this version of birds builds it.",
-            "Train again with `birds train`, or use the version that trained it.",
-        ) from error
-    if phase is None and (temperature := result.get("temperature", 1.0)) != 1.0:
-        scale_logits(learner.model, 1 / temperature)
-    learner.model.eval()
-
-
-def scale_logits(model: Classifier, factor: float) -> None:
-    """Multiply a network's logits by `factor`: in its last layer, so that whatever it is exported to has it in."""
-    last = cast(torch.nn.Linear, model.head[-1])
-    with torch.no_grad():
-        last.weight.mul_(factor)
-        last.bias.mul_(factor)
-
-
-def phases_of(run: Run) -> list[str]:
-    """Names of the phases the run was asked for, in order."""
-    return [phase["name"] for phase in run.config["phases"]]
-
-
-def load_export(path: Path) -> Any:
-    """The learner pickled in `path`. Runs code from the file: see the module's docstring.
-
-    Raises
-    ------
-    ModelError : no such file, damaged, no learner, or of a version that does not fit.
-    """
-    if not path.is_file():
-        raise ModelError(f"There is no exported model {path}.", "Run `birds export` first.")
-    try:
-        with without_pickle_warning():
-            learner = fastai.load_learner(path)
-    except (ImportError, AttributeError) as error:
-        raise ModelError(
-            f"{path} was exported by other versions: {error}.",
-            "Install the versions that its config.json names.",
-        ) from error
-    except Exception as error:  # a damaged pickle raises whatever its bytes lead to
-        detail = (str(error).partition("\n")[0] or type(error).__name__).rstrip(".")
-        message = f"{path} is damaged or no exported model: {detail}."
-        raise ModelError(message, "Run `birds export` again.") from error
-    if not isinstance(learner, fastai.Learner):
-        raise ModelError(f"{path} holds no learner.", "Run `birds export` to make one.")
-    learner.model.eval()
-    return learner
-
-
-def find_export(project: Path, model: str | Path | None) -> tuple[Path, Run | None]:
-    """The export.pkl that `model` means, and its run where it has one.
-
-    `model` is a file, a bundle, a run's folder or name; None is the newest finished run.
-    """
-    place = Project(Path(project))
-    if model is not None and Path(model).exists():
-        path = Path(model)
-        for candidate in (path, path / EXPORT, path / "bundle" / EXPORT):
-            if candidate.is_file():
-                folder = candidate.parent.parent
-                return candidate, Run(folder) if (folder / "config.json").is_file() else None
-        raise ModelError(f"There is no {EXPORT} in {path}.", "Run `birds export` first.")
-    if model is not None and (Path(model).suffix or len(Path(model).parts) > 1):
-        raise ModelError(f"There is no exported model {model}.", "Give a file, or the name of a run (`birds runs`).")
-    run = find_run(place, None if model is None else str(model))
-    path = run.bundle / EXPORT
-    if not path.is_file():
+def _of_run(run: Run) -> LoadedModel:
+    if not run.bundle.is_dir():
         raise ModelError(f"The run {run.name} is not exported yet.", f"Run `birds export {run.name}`.")
-    return path, run
+    if not (run.bundle / NAME).is_file():
+        raise ModelError(f"The run {run.name} was exported by an older birds.", f"Run `birds export {run.name}` again.")
+    return _of_bundle(run.bundle, run)
 
 
-def classes_of(learner: Any) -> list[str]:
-    """Labels in the order of the outputs."""
-    return [str(label) for label in learner.dls.vocab]
+def _run_of(folder: Path) -> Run | None:
+    """The run whose bundle `folder` is."""
+    run = Run(folder.resolve().parent)
+    return run if run.bundle.name == folder.resolve().name and (run.folder / "config.json").is_file() else None
 
 
-def probabilities(learner: Any, pictures: Sequence[Path | Image.Image]) -> torch.Tensor:
-    """Class probabilities [N, classes] of picture files or opened pictures, prepared as in validation."""
-    with learner.no_bar(), learner.no_logging():
-        predicted, _ = learner.get_preds(dl=learner.dls.test_dl(list(pictures), num_workers=0))
-    return torch.as_tensor(predicted)
+def _of_bundle(folder: Path, run: Run | None) -> LoadedModel:
+    description = folder / NAME
+    if description.stat().st_size > _MOST_MANIFEST_BYTES:
+        raise ModelError(f"{description} is too large to describe a model.", "Get the bundle anew.")
+    manifest = Manifest.from_json(description.read_bytes(), description)
+    found = {kind: folder / name for kind, name in FORMATS.items() if name in manifest.files}
+    for kind, path in found.items():
+        if not path.is_file():
+            raise ModelError(f"{folder} lacks {path.name}, which its {NAME} lists.", "Get the bundle anew.")
+        if kind != "fastai" and sha256_of(path) != manifest.files[path.name]:  # which is not opened from here
+            raise ModelError(
+                f"{path} is not the file that {NAME} lists: its SHA-256 differs.", "Export it again, or get it anew."
+            )
+    if not found:
+        raise ModelError(f"{description} lists no model.", "Export it again, or get the bundle anew.")
+    return LoadedModel(folder.resolve(), manifest, found, run)
 
 
-@contextlib.contextmanager
-def without_pickle_warning() -> Iterator[None]:
-    """fastai warns at every opening that a pickle can run code; the help and the docs of birds say so instead."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+def _of_onnx(path: Path, trust: bool) -> LoadedModel:
+    del trust
+    return LoadedModel(path.resolve(), descriptions.manifest_in_onnx(path), {"onnx": path}, _run_of(path.parent))
+
+
+def _of_safetensors(path: Path, trust: bool) -> LoadedModel:
+    del trust
+    manifest = descriptions.manifest_in_safetensors(path)
+    return LoadedModel(path.resolve(), manifest, {"safetensors": path}, _run_of(path.parent))
+
+
+def _of_pickle(path: Path, trust: bool) -> LoadedModel:
+    from .pickles import load_export, manifest_of
+
+    learner = load_export(path, trust=trust)
+    return LoadedModel(
+        path.resolve(), manifest_of(learner, path), {"fastai": path}, _run_of(path.parent), learner=learner
+    )
+
+
+_OPEN = {".onnx": _of_onnx, ".safetensors": _of_safetensors, ".pkl": _of_pickle}

@@ -1,5 +1,7 @@
 """A fastai Learner for a dataset: the network, its weights and the DataLoaders put together."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ..progress import SILENT, Progress
@@ -11,7 +13,14 @@ RECIPES = ("default", "2024")
 
 
 def make_learner(
-    dls: Any, arch: str, weights: str, *, recipe: str = "default", mirror: bool = False, progress: Progress = SILENT
+    dls: Any,
+    arch: str,
+    weights: str,
+    *,
+    recipe: str = "default",
+    mirror: bool = False,
+    dropout: float | None = None,
+    progress: Progress = SILENT,
 ) -> tuple[Any, str]:
     """A Learner of `arch` on `dls`, and in words where its weights come from.
 
@@ -21,6 +30,7 @@ def make_learner(
     arch : a name of `architectures.names`.
     weights : ``imagenet``, ``none`` or a file, see `weights.load_pretrained`.
     mirror : the network judges a picture by the mean over it and its mirror image, see `architectures.Classifier`.
+    dropout : of the head; None for the usual one. A small network has its own, see `small`.
     recipe : ``2024`` builds the network as the notebook did, by fastai's ``vision_learner``.
 
     The loss is cross-entropy in nats. ``train_bn=False``: frozen layers stay as they are, batch norm included.
@@ -29,7 +39,7 @@ def make_learner(
     source = "random weights" if weights == NONE else load_pretrained(body, arch, weights, progress)
     if recipe == "2024":
         return _vision_learner(dls, arch, body.state_dict()), source
-    model = Classifier(body, make_head(features, len(dls.vocab)), mirror=mirror)
+    model = Classifier(body, make_head(features, len(dls.vocab), body, dropout), mirror=mirror)
     learner = fastai.Learner(
         dls,
         model,
@@ -41,12 +51,25 @@ def make_learner(
     return learner, source
 
 
+def make_2024_model(arch: str, classes: int) -> Any:
+    """The network of ``recipe="2024"`` with random weights, as an nn.Sequential of body and head."""
+    with _known_to_fastai(arch, torchvision.models.get_model(arch, weights=None)) as architecture:
+        return fastai.create_vision_model(architecture, classes, pretrained=True)  # there is nothing it would load
+
+
 def _vision_learner(dls: Any, arch: str, body_weights: dict[str, Any]) -> Any:
     """fastai's own cut and head (average and maximum pooled, 512 units, two dropouts) on the same body weights."""
     network = torchvision.models.get_model(arch, weights=None)
     network.load_state_dict(body_weights, strict=False)
+    with _known_to_fastai(arch, network) as architecture:
+        return fastai.vision_learner(dls, architecture, pretrained=True, normalize=False, metrics=fastai.accuracy)
 
-    def architecture(**_kwargs: Any) -> Any:  # vision_learner calls it for the network it then cuts
+
+@contextmanager
+def _known_to_fastai(arch: str, network: Any) -> Iterator[Callable[..., Any]]:
+    """What fastai calls for the network that it then cuts; it is told how to cut `arch`."""
+
+    def architecture(**_kwargs: Any) -> Any:
         return network
 
     meta = fastai.model_meta.get(getattr(torchvision.models, arch), {"cut": -2, "split": fastai.default_split})
@@ -54,6 +77,6 @@ def _vision_learner(dls: Any, arch: str, body_weights: dict[str, Any]) -> Any:
         meta = {"cut": -1, "split": fastai.default_split}
     fastai.model_meta[architecture] = meta | {"stats": (IMAGENET_MEAN, IMAGENET_STD)}
     try:
-        return fastai.vision_learner(dls, architecture, pretrained=True, normalize=False, metrics=fastai.accuracy)
+        yield architecture
     finally:
         del fastai.model_meta[architecture]

@@ -8,7 +8,8 @@ from PIL import Image
 
 from .. import images
 from ..errors import ImageError, UsageError
-from ..models.bundle import classes_of, find_export, load_export, probabilities
+from ..models.pickles import find_export, load_export
+from ..models.trained import classes_of, probabilities
 from ..progress import SILENT, Progress
 
 _BATCH = 64
