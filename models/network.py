@@ -76,7 +76,7 @@ def build_network(manifest: Manifest, where: object) -> Classifier:
         body, features = make_body(manifest.architecture)
     except UsageError as error:
         raise ModelError(f"{where} cannot be opened by torch: {error.message}", error.hint) from error
-    return Classifier(body, make_head(features, classes), mirror=manifest.mirror)
+    return Classifier(body, make_head(features, classes, body), mirror=manifest.mirror)
 
 
 def as_classifier(model: nn.Module) -> Classifier:
