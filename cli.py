@@ -23,6 +23,7 @@ from .models.archs_command import archs
 from .models.runs_command import runs
 from .predict.command import predict
 from .scrape.command import attributions, scrape
+from .serve.command import serve
 from .split.command import split
 from .train.command import train
 from .train.compare_command import compare, lr_find
@@ -77,7 +78,7 @@ def _birds(
 
 
 for _command in (
-    commands.run, scrape, clean, explore, split, train, compare, lr_find, export, push, evaluate, predict,
+    commands.run, scrape, clean, explore, split, train, compare, lr_find, export, push, evaluate, predict, serve,
     commands.demo, gallery, commands.doctor, commands.status, runs, archs, commands.species, commands.images,
     attributions,
 ):  # fmt: skip

@@ -7,15 +7,18 @@ asked for in so many words.
 
 import contextlib
 import ipaddress
+import math
 import socket
 import threading
 import time
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from .errors import ProjectError, UsageError
 from .web_guard import Guard, HostNames
 
 if TYPE_CHECKING:
+    import asyncio
+
     from starlette.requests import Request
     from starlette.types import ASGIApp
 
@@ -24,10 +27,82 @@ _STARTING_S = 10
 _STOPPING_S = 5
 
 
-class LocalServer:
-    """Serves an ASGI app on this machine behind the token, Host, Origin and content security policy checks.
+class Server:
+    """Serves an ASGI app on a socket that listens already.
 
     A context manager, or `start` and `close`, serve from a background thread; `serve_forever` serves from this one.
+
+    Parameters
+    ----------
+    http : what speaks HTTP. By default h11, whatever else is installed: the stricter one, with one Host header and
+        lengths in digits.
+    stopping_s : seconds that requests under way get at the end.
+    """
+
+    def __init__(
+        self,
+        app: "ASGIApp",
+        listening: socket.socket,
+        *,
+        http: "type[asyncio.Protocol] | Literal['h11']" = "h11",
+        stopping_s: float = _STOPPING_S,
+    ) -> None:
+        import uvicorn
+
+        self._socket = listening
+        self._stopping_s = stopping_s
+        self._thread: threading.Thread | None = None
+        config = uvicorn.Config(
+            app,
+            interface="asgi3",
+            lifespan="off",
+            http=http,
+            ws="none",
+            log_config=None,  # the command line's own logging stays as it is
+            log_level="error",  # that somebody sent no HTTP is told to him, not to the terminal
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=math.ceil(stopping_s),
+        )
+        self._server = uvicorn.Server(config)
+
+    def serve_forever(self) -> None:
+        """Serve until Ctrl-C or `stop`. Requests under way are answered first."""
+        with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it anew once everything is closed
+            self._server.run(sockets=[self._socket])
+        self._socket.close()
+
+    def stop(self) -> None:
+        """End serving soon; may be called from any thread, a request's own included."""
+        self._server.should_exit = True
+
+    def start(self) -> Self:
+        """Serve from a background thread until `close`, or until the process ends."""
+        self._thread = threading.Thread(target=self.serve_forever, name="birds-page", daemon=True)
+        self._thread.start()
+        deadline = time.monotonic() + _STARTING_S
+        while not self._server.started:
+            if not self._thread.is_alive() or time.monotonic() > deadline:
+                raise ProjectError("The local page did not start.", "Run the command again.")
+            time.sleep(0.01)
+        return self
+
+    def close(self) -> None:
+        """End serving and wait for it."""
+        self.stop()
+        if self._thread:
+            self._thread.join(timeout=2 * self._stopping_s)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+
+class LocalServer(Server):
+    """Serves an ASGI app on this machine behind the token, Host, Origin and content security policy checks.
 
     Parameters
     ----------
@@ -59,60 +134,12 @@ class LocalServer:
         framed: bool = False,
         max_body_bytes: int = _MAX_BODY_BYTES,
     ) -> None:
-        import uvicorn
-
-        self._socket = _listen(host, port, allow_public=allow_public)
-        address, self.port = self._socket.getsockname()[:2]
+        listening = listen(host, port, allow_public=allow_public)
+        address, self.port = listening.getsockname()[:2]
         names = HostNames(host, address, self.port)
         guard = Guard(app, names, port=self.port, framed=framed, max_body_bytes=max_body_bytes)
         self.url = f"http://{names.here}/?token={guard.token}"
-        self._thread: threading.Thread | None = None
-        config = uvicorn.Config(
-            guard,
-            interface="asgi3",
-            lifespan="off",
-            http="h11",  # whatever else is installed: the stricter one, with one Host header and lengths in digits
-            ws="none",
-            log_config=None,  # the command line's own logging stays as it is
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=_STOPPING_S,
-        )
-        self._server = uvicorn.Server(config)
-
-    def serve_forever(self) -> None:
-        """Serve until Ctrl-C or `stop`. Requests under way are answered first."""
-        with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it anew once everything is closed
-            self._server.run(sockets=[self._socket])
-        self._socket.close()
-
-    def stop(self) -> None:
-        """End serving soon; may be called from any thread, a request's own included."""
-        self._server.should_exit = True
-
-    def start(self) -> Self:
-        """Serve from a background thread until `close`, or until the process ends."""
-        self._thread = threading.Thread(target=self.serve_forever, name="birds-page", daemon=True)
-        self._thread.start()
-        deadline = time.monotonic() + _STARTING_S
-        while not self._server.started:
-            if not self._thread.is_alive() or time.monotonic() > deadline:
-                raise ProjectError("The local page did not start.", "Run the command again.")
-            time.sleep(0.01)
-        return self
-
-    def close(self) -> None:
-        """End serving and wait for it."""
-        self.stop()
-        if self._thread:
-            self._thread.join(timeout=2 * _STOPPING_S)
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.close()
+        super().__init__(guard, listening)
 
 
 def frame_session(request: "Request") -> str | None:
@@ -134,10 +161,26 @@ def frame_session(request: "Request") -> str | None:
 
 def check_listening(host: str, port: int, *, allow_public: bool) -> None:
     """Raise the UsageError that a `LocalServer` there would raise now."""
-    _listen(host, port, allow_public=allow_public).close()
+    listen(host, port, allow_public=allow_public).close()
 
 
-def _listen(host: str, port: int, *, allow_public: bool) -> socket.socket:
+def listen(
+    host: str,
+    port: int,
+    *,
+    allow_public: bool,
+    risk: str = "whoever can read the network's traffic could see your pictures and move them",
+) -> socket.socket:
+    """A socket that listens at `host`.
+
+    Parameters
+    ----------
+    risk : what others could do at a public address, for the message.
+
+    Raises
+    ------
+    UsageError : `host` is none of this machine's, or public without leave; the port is taken or is no port.
+    """
     try:
         # IPv4 first: "localhost" may stand for an address of IPv6 that this machine lacks
         family, *_, (address, *_) = min(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM))
@@ -150,8 +193,7 @@ def _listen(host: str, port: int, *, allow_public: bool) -> socket.socket:
             "Leave --port out and a free one is taken; leave --host out and it is 127.0.0.1.",
         ) from error
     raise UsageError(
-        f"At {host} other machines could open the page, and nothing on the way is encrypted: whoever can read the "
-        "network's traffic could see your pictures and move them.",
+        f"At {host} other machines could open the page, and nothing on the way is encrypted: {risk}.",
         "Leave --host out and, on the other machine, run ssh -L PORT:127.0.0.1:PORT THIS-MACHINE; "
         "or add --i-know-this-is-public.",
     )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _SESSION_HEADER = "X-Birds-Session"
 _PUBLIC_PATH = "/static/"  # inside a frame, what lies below is for everybody: browsers fetch it without our header
 
-_HEADERS = {
+HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",  # cookies know no port: other local servers' pages carry ours
     "Referrer-Policy": "same-origin",
@@ -107,7 +107,7 @@ class Guard:
         async def send_guarded(message: "Message") -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                headers.update({**_HEADERS, "Content-Security-Policy": self._policy()})
+                headers.update({**HEADERS, "Content-Security-Policy": self._policy()})
                 headers.setdefault("Cache-Control", "no-store")
                 for name in [name for name in headers if name.startswith("access-control-")]:
                     del headers[name]  # inside a notebook FastHTML allows every origin

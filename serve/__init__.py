@@ -1,1 +1,6 @@
-"""An exported model as a small web page and a JSON endpoint."""
+"""A small web page and a JSON endpoint over an exported model, for several people."""
+
+from ..lazy import public
+
+__all__ = ["serve"]
+__getattr__ = public(__name__, {"serve": "server"})
