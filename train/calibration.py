@@ -37,8 +37,8 @@ def temperature(logits: torch.Tensor, labels: torch.Tensor) -> float:
     return float(torch.tensor((low + high) / 2).exp())
 
 
-def fit_temperature(learner: Any) -> float:
-    """The temperature for the validation set of `learner`, whose logits are of temperature 1."""
+def validation_logits(learner: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    """What the network of `learner` says of the validation pictures: logits [N, classes], class indices [N]."""
     with learner.no_bar(), learner.no_logging():
         logits, labels = learner.get_preds(act=torch.nn.Identity())
-    return temperature(torch.as_tensor(logits), torch.as_tensor(labels))
+    return torch.as_tensor(logits), torch.as_tensor(labels)

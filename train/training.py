@@ -21,13 +21,14 @@ from ..models.weights import NONE
 from ..progress import Progress
 from . import recipe_2024
 from .averaging import AverageWeights
-from .calibration import fit_temperature
+from .calibration import temperature, validation_logits
 from .callbacks import Epochs, FixedStatistics, FrozenBody, Row, SaveBest, TrainingLoss, load_weights, save
 from .checkpoints import Checkpoint, last_checkpoint, remove_checkpoints, seed_phase
 from .curves import draw_curves, verdict
 from .dataset import Dataset
 from .finder import suggest_lr
 from .head_features import FeatureSource, RandomViews, head_learner
+from .losses import CROSS_ENTROPY
 from .phases import HEAD, Phase, fit
 from .pictures import decoded_once, picture_loaders
 
@@ -68,6 +69,7 @@ class Training:
         self.config = run.config
         self.choices = {use: Choice(**choice) for use, choice in self.config["choices"].items()}
         self.has_pictures = False
+        self._head_logits: tuple[torch.Tensor, torch.Tensor] | None = None  # of the head phase's best, once judged
         self.phases = [Phase(**settings) for settings in self.config["phases"]]
         self.history: list[Row] = []
         self.timing: list[Row] = []
@@ -130,8 +132,8 @@ class Training:
 
     def _check_parity(self, loss_on_features: float) -> None:
         """Phase 2 starts from exactly the network that phase 1 judged, or not at all."""
-        with self.learner.no_bar(), self.learner.no_logging():
-            loss = float(self.learner.validate()[0])
+        self._head_logits = validation_logits(self.learner)
+        loss = float(torch.nn.functional.cross_entropy(*self._head_logits))
         if not abs(loss - loss_on_features) <= PARITY_TOLERANCE:  # also true for NaN
             raise TrainError(
                 f"The network's validation loss is {loss:.5f}, {loss_on_features:.5f} on cached features.",
@@ -144,17 +146,18 @@ class Training:
         if resume:
             phase = replace(phase, lr=resume["lr"])  # it may have been searched for
         elif self.config["lr_is_searched"]:
-            autocast = [Autocast(self.choices["training"])] if learner is self.learner else []
+            callbacks = [Autocast(self.choices["training"])] if learner is self.learner else []
+            callbacks += [] if self._loss == CROSS_ENTROPY else [self._training_loss(phase)]
             is_pretrained = self.config["weights"] != NONE
             lr = suggest_lr(
-                learner, phase.name, is_pretrained=is_pretrained, callbacks=autocast, progress=self.progress
+                learner, phase.name, is_pretrained=is_pretrained, callbacks=callbacks, progress=self.progress
             )
             phase = replace(phase, lr=lr)
             self.progress.note(f"Learning rate of phase {phase.name}: {phase.lr:.2g}, by fastai's finder.")
         batches = len(learner.dls.train) * (phase.epochs - done)
         with self.progress.bar(phase.name, batches) as bar:
             save = SaveBest(best)
-            tell = Epochs(phase.name, done + 1, bar, self._tell)
+            tell = Epochs(phase.name, done + 1, bar, self._tell, self._loss)
             if self.config["recipe"] == "2024":
                 recipe_2024.fit(learner, phase, [*phase.trackers(), save, tell])
             else:
@@ -172,8 +175,7 @@ class Training:
     def _callbacks(self, phase: Phase, learner: Any, done: int) -> list[Any]:
         """What the settings add to fastai's loop."""
         config = self.config
-        weights = torch.tensor(self.dataset.weights()) if config["class_weights"] else None
-        found = [*phase.trackers(config["schedule"]), TrainingLoss(phase.label_smoothing, weights)]
+        found = [*phase.trackers(config["schedule"]), self._training_loss(phase)]
         is_whole = learner is self.learner
         if is_whole:
             found.append(Autocast(self.choices["training"]))
@@ -188,6 +190,14 @@ class Training:
         if config["averaging"]:
             found.append(AverageWeights())
         return found
+
+    @property
+    def _loss(self) -> str:
+        return str(self.config.get("loss", CROSS_ENTROPY))  # runs of before there were others
+
+    def _training_loss(self, phase: Phase) -> TrainingLoss:
+        weights = torch.tensor(self.dataset.weights()) if self.config["class_weights"] else None
+        return TrainingLoss(phase.label_smoothing, weights, self._loss)
 
     def _refuse_nothing_learnt(self, phase: Phase) -> None:
         losses = [float(row["valid_loss"]) for row in self.history if row["phase"] == phase.name]
@@ -214,10 +224,11 @@ class Training:
             (row for row in self.history if math.isfinite(float(row["valid_loss"]))),
             key=lambda row: float(row["valid_loss"]),
         )
-        temperature = 1.0
+        degree = 1.0
         if self.config["calibrate"]:
             load_weights(self.learner.model, self.run.weights_of(str(best["phase"])))
-            temperature = fit_temperature(self.learner)
+            known = self._head_logits if best["phase"] == HEAD else None
+            degree = temperature(*(known or validation_logits(self.learner)))
         seconds = sum(float(row["seconds"]) for row in self.timing)
         pictures = sum(float(row["seconds"]) * float(row["images_per_second"]) for row in self.timing)
         result = TrainResult(
@@ -230,7 +241,7 @@ class Training:
         )
         draw_curves(self.history, self.run.folder / "curves.png")
         self.progress.note(verdict(self.history))
-        more = {"best_phase": best["phase"], "temperature": temperature}
+        more = {"best_phase": best["phase"], "temperature": degree}
         files.write_json(self.run.folder / "result.json", {**asdict(result), **more})
         remove_checkpoints(self.run.checkpoints)
         return result
