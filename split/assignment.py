@@ -53,10 +53,10 @@ def bundles(pictures: Collection[int], ties: Ties) -> list[list[int]]:
 
 
 def pictures_needed(ratio: Sequence[int]) -> int:
-    """How many different pictures give every part one, as split-folders divides: train and val are cut down."""
+    """How many different pictures give every part one, as split-folders divides: all but the last are cut down."""
     for n in itertools.count(1):
-        train, val = int(ratio[0] / 100 * n), int(ratio[1] / 100 * n)
-        if min(train, val, n - train - val):
+        sizes = [int(share / 100 * n) for share in ratio if share][:-1]
+        if min(*sizes, n - sum(sizes)):
             return n
     raise AssertionError
 
@@ -69,7 +69,7 @@ def split_anew(
     Parameters
     ----------
     names : picture -> (label, file name), in the order of labels and names.
-    ratio : per cent of train, val and test.
+    ratio : per cent of train, val and test, of which test may be 0.
     folder : an empty one to work in.
 
     Returns
@@ -126,7 +126,12 @@ def _by_split_folders(
     try:
         with contextlib.redirect_stderr(io.StringIO()):  # its progress bar
             splitfolders.ratio(
-                str(source), output=str(output), seed=seed, ratio=tuple(r / 100 for r in ratio), group=group, move=True
+                str(source),
+                output=str(output),
+                seed=seed,
+                ratio=tuple(share / 100 for share in ratio if share),
+                group=group,
+                move=True,
             )
     finally:
         random.setstate(global_state)
@@ -174,7 +179,7 @@ def add(labels: Mapping[int, str], ties: Ties, known: Mapping[int, str], ratio: 
             parts |= dict.fromkeys(bundle, *(sides or remembered))
         else:
             free.append(bundle)
-    shares = {part: share / 100 for part, share in zip(PARTS, ratio, strict=True)}
+    shares = {part: share / 100 for part, share in zip(PARTS, ratio, strict=True) if share}
     held = Counter((labels[picture], part) for picture, part in parts.items())
     return Assignment(parts | spread(free, labels, shares, seed, held), bridges)
 

@@ -10,7 +10,10 @@ from ..console import AcceptMissingFlag, Console, JsonFlag, ProjectDir, QuietFla
 
 def split(
     ratio: Annotated[
-        str | None, typer.Option(help="Train/val/test in per cent.", show_default="as it was, else 70/15/15")
+        str | None,
+        typer.Option(
+            help="Train/val/test in per cent; 80/20 is without a test part.", show_default="as it was, else 70/15/15"
+        ),
     ] = None,
     seed: Annotated[
         int | None,
@@ -68,15 +71,23 @@ def split(
         accept_missing=accept_missing, progress=console,
     )  # fmt: skip
     left_out = ", ".join(f"{n} {reason}" for reason, n in result.left_out.items()) or "none"
+    test = f"{result.test} test" if result.test else "no test part"
     added = f" {result.added} were added." if result.added else ""
-    folds = f"dataset/folds/ holds {result.folds} folds of train and val.\n" if result.folds else ""
-    text = (
-        f"{result.train} train, {result.val} val, {result.test} test in {result.classes} classes, seed {result.seed}."
-        f"{added}\n{result.groups} groups kept together; left out: {left_out}; "
-        f"test pictures that show what a training picture shows: {result.leaks} (dataset/leaks.csv).\n"
-        f"{folds}Next: birds train"
-    )
-    console.result(result, text)
+    grouped = f"{result.groups} groups kept together; left out: {left_out}"
+    if result.leaks is None:
+        grouped = (
+            f"Divided as the dataset came, near-duplicates too; left out: {left_out}.\n"
+            "`birds split --check dataset` says which pictures of one part show what another's do"
+        )
+    elif result.test:
+        grouped += f"; test pictures that show what a training picture shows: {result.leaks} (dataset/leaks.csv)"
+    lines = [
+        f"{result.train} train, {result.val} val, {test} in {result.classes} classes, seed {result.seed}.{added}",
+        f"{grouped}.",
+    ]
+    if result.folds:
+        lines.append(f"dataset/folds/ holds {result.folds} folds of train and val.")
+    console.result(result, "\n".join([*lines, "Next: birds train"]))
 
 
 def _check_dataset(folder: Path, console: Console) -> None:

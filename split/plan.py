@@ -5,7 +5,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..errors import ProjectError
 from ..files import Project
@@ -85,6 +85,27 @@ def plan_grouped(
     return Plan(files, parts, left_out, ties, grouping.counts())
 
 
+def plan_kept(
+    project: Project,
+    record: Record,
+    stored: Iterable[PictureFile],
+    known: Mapping[int, str],
+    *,
+    ratio: Sequence[int],
+    seed: int,
+    group_by: str | None,
+) -> Plan:
+    """The parts `known` from an imported dataset, whatever its pictures show; those without one are added."""
+    files = {file.id: file for file in stored}
+    kept = {id_: known[id_] for id_, file in files.items() if id_ in known and not file.content.unreadable}
+    if files.keys() <= known.keys():
+        left_out = {file.id: file.content.unreadable for file in files.values() if file.content.unreadable}
+        return Plan(files, kept, left_out, [], {})
+    plan = plan_grouped(project, record, files.values(), known, ratio=ratio, seed=seed, group_by=group_by)
+    left_out = {id_: reason for id_, reason in plan.left_out.items() if id_ not in kept}
+    return replace(plan, parts=plan.parts | kept, left_out=left_out)
+
+
 def large_bundles(plan: Plan, ratio: Sequence[int]) -> list[str]:
     """A line for each label of which more pictures belong together than its smallest part should have."""
     totals = Counter(file.label for file in plan.of(*PARTS))
@@ -93,7 +114,7 @@ def large_bundles(plan: Plan, ratio: Sequence[int]) -> list[str]:
         f"{n} of the {totals[label]} pictures of {label!r} belong together, so its parts cannot have their shares."
         for of_label in counts
         for label, n in of_label.items()
-        if n > max(2.0, min(ratio) / 100 * totals[label])
+        if n > max(2.0, min(filter(None, ratio)) / 100 * totals[label])
     ]
 
 
@@ -108,24 +129,33 @@ def _under_two_labels(files: Mapping[int, PictureFile], grouping: Grouping) -> l
     return [file.id for file in files.values() if file.picture in pictures]
 
 
-def refuse_empty_parts(plan: Plan, ratio: Sequence[int]) -> None:
-    """Raise ProjectError where there are not two classes with a picture in every part."""
+def refuse_empty_parts(plan: Plan, ratio: Sequence[int], *, is_kept: bool = False) -> None:
+    """Raise ProjectError where there are not two classes with a picture in every part that `ratio` asks for.
+
+    A division that came with its dataset needs them in train and val only.
+    """
     counts = plan.counts()
     if len(counts) < 2:
         raise ProjectError(
             f"images/ holds {len(counts)} class with pictures; a classifier needs two or more.",
             "Run `birds scrape` for another.",
         )
+    wanted = PARTS[:2] if is_kept else [part for part, share in zip(PARTS, ratio, strict=True) if share]
     different = Counter(label for bundle in plan.bundles() for label in {plan.files[id_].label for id_ in bundle})
     small = [
         f"{label!r} has {different[label]}, none for {' and '.join(empty)}"
         for label, of_part in counts.items()
-        if (empty := [part for part in PARTS if not of_part[part]])
+        if (empty := [part for part in wanted if not of_part[part]])
     ]
+    if small and is_kept:
+        raise ProjectError(
+            f"As the dataset came divided, too few pictures are left of {len(small)} classes: {small[0]}.",
+            "Divide all pictures anew with `birds split --fresh`, or move the folders of these out of images/.",
+        )
     if small:
         raise ProjectError(
-            f"At {'/'.join(map(str, ratio))} a class needs {pictures_needed(ratio)} different pictures; "
-            f"{'; '.join(small)}.",
+            f"At {'/'.join(str(share) for share in ratio if share)} a class needs {pictures_needed(ratio)} different "
+            f"pictures; {'; '.join(small)}.",
             "Scrape more of it, or move its folder out of images/. "
             "Copies and pictures of one series count once; `birds split --fresh` divides all of them anew.",
         )

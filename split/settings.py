@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from ..errors import ProjectError, UsageError
@@ -16,24 +16,32 @@ FORMAT_VERSION = 1
 class Settings:
     """What a split is a function of, beside the pictures and the splits before it. Others take a fresh one.
 
-    See `split.split`.
+    See `split.split`. `kept` names the imported dataset whose own division this is, None where there was none.
     """
 
     ratio: str = "70/15/15"
     seed: int = 5
     plain: bool = False
     group_by: str | None = None
+    kept: str | None = None
 
 
 def parse_ratio(text: str) -> tuple[int, ...]:
-    """``70/15/15`` as (70, 15, 15). Raises UsageError unless it is three positive numbers that add up to 100."""
+    """``70/15/15`` as (70, 15, 15), and ``80/20``, without a test part, as (80, 20, 0).
+
+    Raises
+    ------
+    UsageError : it is not two or three positive numbers that add up to 100.
+    """
     try:
         ratio = tuple(int(part) for part in text.split("/"))
     except ValueError:
         ratio = ()
-    if len(ratio) != 3 or min(ratio) <= 0 or sum(ratio) != 100:
-        raise UsageError(f"{text!r} is no ratio.", "Give train/val/test as per cent, for example 70/15/15.")
-    return ratio
+    if len(ratio) not in (2, 3) or min(ratio) <= 0 or sum(ratio) != 100:
+        raise UsageError(
+            f"{text!r} is no ratio.", "Give train/val/test as per cent, for example 70/15/15, or train/val: 80/20."
+        )
+    return (*ratio, 0)[:3]
 
 
 def current_split(project: Project) -> dict[str, Any]:
@@ -45,28 +53,34 @@ def current_split(project: Project) -> dict[str, Any]:
     return document if isinstance(document, dict) and document.get("format_version") == FORMAT_VERSION else {}
 
 
-def settings_of(current: Mapping[str, Any], given: Mapping[str, Any]) -> Settings:
+def settings_of(current: Mapping[str, Any], given: Mapping[str, Any], kept: str | None = None) -> Settings:
     """What is given, else what the current split was made with, else the defaults.
 
     Parameters
     ----------
     current : its ``split.json``, see `current_split`.
     given : setting -> value, None where it was not said.
+    kept : an imported dataset, where that asks: what it says counts for the first split, and no later one.
 
     Raises
     ------
     UsageError : a value that cannot be.
     ProjectError : another one than that of the current split, whose pictures would have to move.
     """
-    given = {name: value for name, value in given.items() if value is not None}
+    given = {name: value for name, value in given.items() if value is not None and not (kept and current)}
     there = {field.name: current.get(field.name, field.default) for field in fields(Settings)}
-    settings = Settings(**{**there, **given})
+    settings = Settings(**{**there, **given, **({"kept": kept} if kept and not current else {})})
     parse_ratio(settings.ratio)
     check_group_by(settings.group_by)
     if settings.plain and settings.group_by:
         raise UsageError("A plain split groups nothing, so --plain and --group-by cannot both be.")
     if settings.plain and not there["plain"]:
-        return settings  # made anew each time, so nothing has to stay
+        return replace(settings, kept=None)  # made anew each time, so nothing has to stay
+    if there["kept"] and given:
+        raise ProjectError(
+            f"dataset/ is divided as {there['kept']} brought it, and settings would move what is in a part.",
+            "Leave them out, or split all pictures anew with `birds split --fresh`.",
+        )
     if current and (other := [name for name, value in given.items() if value != there[name]]):
         was, wanted = (" and ".join(_in_words(name, values[name]) for name in other) for values in (there, given))
         raise ProjectError(

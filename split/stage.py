@@ -17,10 +17,10 @@ from ..files import Project
 from ..moves import image_path
 from ..progress import SILENT, Progress
 from ..reconcile import inspect_stored, reconcile
-from ..record import PictureFile, Record
+from ..record import PictureFile, Record, State
 from .assignment import PARTS
 from .folds import folds
-from .plan import Plan, large_bundles, plan_grouped, plan_plain, refuse_empty_parts
+from .plan import Plan, large_bundles, plan_grouped, plan_kept, plan_plain, refuse_empty_parts
 from .report import Neighbour, neighbours, write_tables
 from .settings import FORMAT_VERSION, Settings, current_split, number_of_folds, parse_ratio, settings_of
 
@@ -32,7 +32,8 @@ class SplitResult:
     Attributes
     ----------
     groups : sets of two or more pictures that had to stay together.
-    leaks : by a measure other than the one that made the groups; see `leaks.py`.
+    leaks : by a measure other than the one that made the groups; see `leaks.py`. None where they were not looked for:
+        of a division that came with its dataset.
     added : newcomers to a split that was there already.
     folds : of cross-validation; 0 where none were asked for.
     """
@@ -44,7 +45,7 @@ class SplitResult:
     seed: int
     groups: int
     left_out: dict[str, int]
-    leaks: int
+    leaks: int | None
     added: int = 0
     folds: int = 0
 
@@ -60,6 +61,7 @@ def split(
     fresh: bool = False,
     accept_missing: bool = False,
     only_if_changed: bool = False,
+    kept: str | None = None,
     progress: Progress = SILENT,
 ) -> SplitResult:
     """Make ``dataset/`` from the accepted pictures of ``images/``. What has a part already keeps it.
@@ -69,7 +71,7 @@ def split(
     Parameters
     ----------
     project : the project folder.
-    ratio : train/val/test in per cent, by default 70/15/15.
+    ratio : train/val/test in per cent, by default 70/15/15; train/val, for no test part.
     seed : of the shuffle, by default 5; the same files and seed give the same first split.
     plain : every file, no grouping, nothing left out, nothing kept where it was.
     group_by : ``folder`` or a column of the record's provenance: pictures with the same value stay together.
@@ -77,6 +79,8 @@ def split(
     fresh : forget the split that is there.
     accept_missing : pictures that vanished from images/ were removed on purpose.
     only_if_changed : leave a dataset/ as it is that would come out the same.
+    kept : an imported dataset, which has given its pictures their parts in the record. Unless there is another split
+        already they stay there, near-duplicates and pictures under two labels too.
 
     Raises
     ------
@@ -87,22 +91,25 @@ def split(
     place = Project(Path(project))
     current = {} if fresh else current_split(place)
     given = {"ratio": ratio, "seed": seed, "plain": plain, "group_by": group_by}
-    settings = settings_of(current, given)
+    settings = settings_of(current, given, kept)
     k = number_of_folds(current, kfold)
     if not place.images.is_dir():
         raise ProjectError(
             f"There is no folder {place.images}.",
             "Run `birds scrape`, or put one folder of pictures for each class there.",
         )
-    _refuse_to_replace_a_foreign_dataset(place)
+    refuse_foreign_dataset(place)
     with place.locked("split"), Record(place) as record:
         reconcile(place, record, accept_missing=accept_missing)
-        stored = inspect_stored(place, record, progress)
-        looked_at = record.looks.known()
-        if edited := [f for f in stored if f.content.unreadable is None and f.picture not in looked_at]:
-            raise ProjectError(f"{_path(edited[0])} was changed during the split.", "Run birds split again.")
+        stored = record.files(State.STORED)
         known = {} if fresh or settings.plain else record.split_parts() or _parts_on_disk(place, stored)
-        if known and not current and any(value is not None for value in given.values()):
+        is_as_imported = settings.kept is not None and all(f.id in known and f.content.format for f in stored)
+        if not is_as_imported:  # else 70,000 pictures would be looked at for nothing
+            stored = inspect_stored(place, record, progress)
+            looked_at = record.looks.known()
+            if edited := [f for f in stored if f.content.unreadable is None and f.picture not in looked_at]:
+                raise ProjectError(f"{_path(edited[0])} was changed during the split.", "Run birds split again.")
+        if known and not current and not kept and any(value is not None for value in given.values()):
             raise ProjectError(
                 "Pictures have parts of an earlier split, but dataset/split.json, which says how it was made, is gone.",
                 "`birds split` without settings makes it again; with --fresh it splits anew, and takes them.",
@@ -121,7 +128,7 @@ def split(
         if only_if_changed and state.items() <= current.items():
             progress.note("The split is up to date.")
             return SplitResult(**{field.name: current[field.name] for field in fields(SplitResult)})
-        found = neighbours(record, plan)
+        found = None if is_as_imported else neighbours(record, plan)
         result = _result(plan, found, known, settings.seed, k)
         new = place.staging("split")
         _link(place, new, plan, fold_of)
@@ -131,11 +138,11 @@ def split(
             "origin": current.get("origin", state["fingerprint"]) if known else state["fingerprint"],
             **asdict(result),
             "joined_by": plan.joined_by,
-            "leaks_in_val": sum(one.is_leak for one in found if one.part == "val"),
+            "leaks_in_val": None if found is None else sum(one.is_leak for one in found if one.part == "val"),
             "counts": plan.counts(),
         }
         files.write_json(new / "split.json", document)
-        write_tables(new, plan, found)
+        write_tables(new, plan, found or [])
         remembered = {**known, **plan.parts}
         # Killed before the swap, an addition goes on with the parts it has given. A split made anew is forgotten
         # instead, until its dataset/ is in place: the one that lies there, and its seed, count until then.
@@ -153,8 +160,11 @@ def fingerprint(plan: Plan) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def _refuse_to_replace_a_foreign_dataset(project: Project) -> None:
-    """It may hold the only copies: split-folders moves files where it is told to."""
+def refuse_foreign_dataset(project: Project) -> None:
+    """Raise ProjectError where there is a ``dataset/`` that another tool made.
+
+    It may hold the only copies: split-folders moves files where it is told to.
+    """
     if project.dataset.is_dir() and any(project.dataset.iterdir()) and not (project.dataset / "split.json").exists():
         raise ProjectError(
             f"{project.dataset} was not made by `birds split`, so it is not replaced.",
@@ -177,12 +187,13 @@ def _plan(
     if settings.plain:
         plan = plan_plain(project, stored, ratio, settings.seed)
     else:
-        plan = plan_grouped(project, record, stored, known, ratio=ratio, seed=settings.seed, group_by=settings.group_by)
-    refuse_empty_parts(plan, ratio)
+        plan_parts = plan_kept if settings.kept else plan_grouped
+        plan = plan_parts(project, record, stored, known, ratio=ratio, seed=settings.seed, group_by=settings.group_by)
+    refuse_empty_parts(plan, ratio, is_kept=settings.kept is not None)
     return plan
 
 
-def _result(plan: Plan, found: Iterable[Neighbour], known: Mapping[int, str], seed: int, k: int) -> SplitResult:
+def _result(plan: Plan, found: Iterable[Neighbour] | None, known: Mapping[int, str], seed: int, k: int) -> SplitResult:
     sizes = Counter(plan.parts.values())
     return SplitResult(
         train=sizes["train"],
@@ -192,7 +203,7 @@ def _result(plan: Plan, found: Iterable[Neighbour], known: Mapping[int, str], se
         seed=seed,
         groups=sum(len(bundle) > 1 for bundle in plan.bundles()),
         left_out=dict(Counter(plan.left_out.values())),
-        leaks=sum(one.is_leak for one in found if one.part == "test"),
+        leaks=None if found is None else sum(one.is_leak for one in found if one.part == "test"),
         added=len(plan.parts.keys() - known.keys()) if known else 0,
         folds=k,
     )

@@ -354,9 +354,9 @@ def test_without_images_there_is_nothing_to_split(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "70/30", "70/15/16", "70/30/0", "-10/55/55", "0.7/0.15/0.15", "70/15/15/0", "a/b/c"]
+    "text", ["", "70", "70/31", "100/0", "70/15/16", "70/30/0", "-10/55/55", "0.7/0.15/0.15", "70/15/15/0", "a/b/c"]
 )
-def test_a_ratio_is_three_shares_of_a_hundred(tmp_path: Path, text: str) -> None:
+def test_a_ratio_is_two_or_three_shares_of_a_hundred(tmp_path: Path, text: str) -> None:
     with pytest.raises(UsageError, match="70/15/15"):
         split(tmp_path, ratio=text)
     assert parse_ratio("80/10/10") == (80, 10, 10)
@@ -423,6 +423,7 @@ def test_split_json_says_what_was_done(tmp_path: Path, write_images: WriteImages
         "seed": 3,
         "plain": False,
         "group_by": None,
+        "kept": None,
         "folds": 0,
         "added": 0,
         "joined_by": {"near_duplicate": 0, "observation": 0, "page": 0, "camera": 0},
