@@ -38,7 +38,8 @@ _LISTS = {  # a flag, and its argument
     "threshold": "thresholds",
 }
 _SWITCHES = (
-    "class_weights", "averaging", "feature_cache", "mirror", "calibrate", "flip", "crop", "colour", "rotate", "compile"
+    "class_weights", "averaging", "feature_cache", "mirror", "calibrate", "augment", "flip", "crop", "colour", "rotate",
+    "compile",
 )  # fmt: skip
 _KEYS: dict[str, dict[str, type]] = {
     "scrape": {
@@ -49,7 +50,8 @@ _KEYS: dict[str, dict[str, type]] = {
     "split": {"ratio": str, "seed": int, "plain": bool, "group_by": str, "kfold": int},
     "train": {
         "arch": str, "weights": str, "batch_size": int, "size": int, "resize": str, "seed": int, "recipe": str,
-        "schedule": str, "cutmix": float, "views": int, "precision": str, "workers": int,
+        "schedule": str, "cutmix": float, "views": int, "precision": str, "workers": int, "optimizer": str,
+        "momentum": float, "loss": str, "dropout": float, "activation": str, "normalise": str,
         **dict.fromkeys(_BY_PHASE, str), **dict.fromkeys(_SWITCHES, bool),
     },
 }  # fmt: skip

@@ -8,6 +8,7 @@ content, the body's weights, the size and the view.
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from .augmentation import Augmentation
 from .feature_cache import DIGEST, Shard, read_shards, write_shard
 from .feature_pass import FrozenNetwork, Wanted, compute
 from .feature_views import VIEWS, View, is_random
+from .normalisation import Channels
 from .weights import load_pretrained, read_tensors
 
 _FORMAT = 3  # raised when the same picture, weights, size and view come to mean other features
@@ -119,6 +121,7 @@ def features(
     evaluation_size: int | None = None,
     resize: str = "squish",
     augmentation: Augmentation | None = None,
+    normalisation: tuple[Channels, Channels] | None = None,
     precision: str = "fp32",
     channels_last: bool = True,
     progress: Progress = SILENT,
@@ -139,6 +142,7 @@ def features(
     size : pixels of a side of random views; default that of the architecture.
     evaluation_size, resize : what `images.prepare` makes of whole ones; default `architectures.evaluation_size`.
     augmentation : what random views may be; default everything.
+    normalisation : mean and standard deviation of red, green and blue; default what the weights were published with.
     precision : ``fp32``, ``bf16`` or ``fp16``. What is kept of one is not used for another.
     channels_last : layout to compute in; what comes of it differs in the last places only.
 
@@ -148,6 +152,8 @@ def features(
     ProjectError : the cache cannot be written.
     """
     architecture = architectures.find(arch)
+    if normalisation:
+        architecture = replace(architecture, mean=normalisation[0], std=normalisation[1])
     size = size or architecture.size
     whole = evaluation_size or architectures.evaluation_size(arch, size)
     shown = [View(name, size if is_random(name) else whole, resize, augmentation or Augmentation()) for name in views]

@@ -228,6 +228,20 @@ def with_size(name: str, size: int) -> str:
     return f"{name}{',' if ':' in name else ':'}size={size}"
 
 
+def with_option(name: str, option: str, value: str) -> str:
+    """The name of the same network with one more option. Raises UsageError: it has no such one, or gives it already."""
+    if option not in design_of(name).options:
+        having = [one for one, design in DESIGNS.items() if option in design.options]
+        raise UsageError(
+            f"{name} has no {option} to set.", f"Of the small networks {', '.join(having)} has one." if having else ""
+        )
+    if option in _options(name):
+        raise UsageError(f"{name} has its {option} in its name already.", f"Give the {option} in one place.")
+    chosen = f"{name}{',' if ':' in name else ':'}{option}={value}"
+    _options(chosen)  # whether it can be
+    return chosen
+
+
 def count_parameters(name: str) -> int:
     """Of the whole network, with the classes that it was drawn for."""
     with torch.device("meta"):  # shapes without memory

@@ -17,6 +17,7 @@ import torch
 from .. import files
 from ..models.gate import fastai
 from ..progress import Bar
+from .losses import CROSS_ENTROPY, make_loss, plain_cross_entropy
 
 Row = dict[str, str | int | float]
 
@@ -46,7 +47,7 @@ class FixedStatistics(fastai.Callback):  # type: ignore[misc]
 
 
 class TrainingLoss(fastai.Callback):  # type: ignore[misc]
-    """The loss of training batches: cross-entropy with smoothed labels and weighted classes.
+    """The loss of training batches: by default cross-entropy, with smoothed labels and weighted classes.
 
     Validation keeps the learner's own, plain cross-entropy: figures stay comparable whatever a run trains with.
 
@@ -54,12 +55,13 @@ class TrainingLoss(fastai.Callback):  # type: ignore[misc]
     ----------
     label_smoothing : share of probability that is spread evenly over all classes.
     class_weights : [classes], or None where all weigh the same.
+    name : of `losses.LOSSES`.
     """
 
     order = -5  # before fastai's MixUp, which wraps it during training and puts it back after
 
-    def __init__(self, label_smoothing: float, class_weights: torch.Tensor | None) -> None:
-        self.loss = fastai.CrossEntropyLossFlat(weight=class_weights, label_smoothing=label_smoothing)
+    def __init__(self, label_smoothing: float, class_weights: torch.Tensor | None, name: str = CROSS_ENTROPY) -> None:
+        self.loss = make_loss(name, label_smoothing, class_weights)
 
     def before_fit(self) -> None:
         self.plain = self.learn.loss_func
@@ -130,12 +132,16 @@ class Epochs(fastai.Callback):  # type: ignore[misc]
     ----------
     first : number of the first epoch (above 1 where an interrupted phase goes on).
     tell : called with (history row, timing row) after each epoch.
+    loss : what the run trains with; where it is another than cross-entropy, that is computed for the row besides.
     """
 
     order = 61  # after Recorder, before ReduceLROnPlateau changes the rate for the next epoch
 
-    def __init__(self, phase: str, first: int, bar: Bar, tell: Callable[[Row, Row], None]) -> None:
+    def __init__(
+        self, phase: str, first: int, bar: Bar, tell: Callable[[Row, Row], None], loss: str = CROSS_ENTROPY
+    ) -> None:
         self.phase, self.first, self.bar, self.tell = phase, first, bar, tell
+        self.is_plain = loss == CROSS_ENTROPY
 
     def before_epoch(self) -> None:
         self.started = time.perf_counter()
@@ -144,7 +150,8 @@ class Epochs(fastai.Callback):  # type: ignore[misc]
     def after_batch(self) -> None:
         if self.training:
             self.pictures += len(self.yb[0])
-            self.loss_sum += self.learn.loss.item() * len(self.yb[0])
+            loss = self.learn.loss.item() if self.is_plain else plain_cross_entropy(self.pred, self.yb[0])
+            self.loss_sum += loss * len(self.yb[0])
             self.rate = self.learn.opt.hypers[-1]["lr"]
             self.bar.advance()
 

@@ -26,7 +26,12 @@ def train(
     run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="With --resume: which run.")] = None,
     arch: Annotated[str | None, _text("A network; `birds archs` lists them.", "resnext50_32x4d")] = None,
     weights: Annotated[
-        str | None, _text("imagenet, imagenet-v1, none, a file, or URL#sha256=HEX.", "imagenet", "NAME|FILE|URL")
+        str | None,
+        _text(
+            "imagenet, imagenet-v1, none, a file, or URL#sha256=HEX.",
+            "imagenet; none for the small networks",
+            "NAME|FILE|URL",
+        ),
     ] = None,
     no_pretrained: Annotated[bool, typer.Option("--no-pretrained", help="The same as --weights none.")] = False,
     epochs: Annotated[
@@ -46,10 +51,27 @@ def train(
     plateau_factor: Annotated[
         str | None, _text(_TWO + "what the learning rate is divided by on a plateau.", "3.5,7.5", "X[,X]")
     ] = None,
-    weight_decay: Annotated[str | None, _text(_TWO + "decoupled weight decay.", "0.01", "X[,X]")] = None,
+    optimizer: Annotated[str | None, _text("adamw, adam or sgd.", "adamw")] = None,
+    momentum: Annotated[
+        float | None, typer.Option(help="Of SGD; the first beta of Adam.", show_default="0.9", metavar="X")
+    ] = None,
+    weight_decay: Annotated[
+        str | None, _text(_TWO + "weight decay.", "0.01 with adamw, 0 with the others", "X[,X]")
+    ] = None,
+    loss: Annotated[
+        str | None,
+        _text("What to minimise: cross-entropy, focal or mse. Reported is cross-entropy.", "cross-entropy"),
+    ] = None,
     label_smoothing: Annotated[str | None, _text(_TWO + "share spread over all classes.", "0", "X[,X]")] = None,
     mixup: Annotated[str | None, _text(_TWO + "alpha of mixup, 0 for none.", "0", "X[,X]")] = None,
     cutmix: Annotated[float | None, typer.Option(min=0, help="Alpha of cutmix, 0 for none.", show_default="0")] = None,
+    dropout: Annotated[
+        float | None,
+        typer.Option(help="Share of features the head leaves out in training.", show_default="0.25", metavar="X"),
+    ] = None,
+    activation: Annotated[
+        str | None, _text("Of a small network that has a choice: relu, sigmoid, softmax.", "the network's")
+    ] = None,
     class_weights: Annotated[
         bool | None,
         typer.Option("--class-weights/--no-class-weights", help="Rare classes weigh more.", show_default="no"),
@@ -66,7 +88,7 @@ def train(
     views: Annotated[int | None, _whole("Random crops a picture that features are computed of.", "6")] = None,
     mirror: Annotated[
         bool | None,
-        typer.Option("--mirror/--no-mirror", help="Judge pictures with their mirror images.", show_default="yes"),
+        typer.Option("--mirror/--no-mirror", help="Judge pictures with their mirror images.", show_default="as --flip"),
     ] = None,
     calibrate: Annotated[
         bool | None,
@@ -74,6 +96,10 @@ def train(
     ] = None,
     size: Annotated[int | None, _whole("Pixels of a side.", "what the network was published at", 16)] = None,
     resize: Annotated[str | None, _text("How pictures become square: squish or crop.", "squish")] = None,
+    augment: Annotated[
+        bool | None,
+        typer.Option("--augment/--no-augment", help="Change pictures at random, as below.", show_default="yes"),
+    ] = None,
     flip: Annotated[bool | None, typer.Option("--flip/--no-flip", help="Mirror at random.", show_default="yes")] = None,
     crop: Annotated[bool | None, typer.Option("--crop/--no-crop", help="Crop at random.", show_default="yes")] = None,
     colour: Annotated[
@@ -81,6 +107,13 @@ def train(
     ] = None,
     rotate: Annotated[
         bool | None, typer.Option("--rotate/--no-rotate", help="Rotate at random.", show_default="yes")
+    ] = None,
+    normalise: Annotated[
+        str | None,
+        _text(
+            "Take off and divide by: published (the weights'), computed (of the training pictures) or none.",
+            "published; from scratch computed",
+        ),
     ] = None,
     batch_size: Annotated[int | None, _whole("Pictures a step.", "16", 2)] = None,
     precision: Annotated[str | None, _text("auto (measured), fp32, bf16 or fp16.", "auto")] = None,
@@ -100,6 +133,8 @@ def train(
     """Fine-tune a pretrained network on dataset/: first its new head, then every layer.
 
     Give the same command again after an interruption, or --resume: it goes on from the last epoch.
+
+    From scratch there is one phase. --no-augment turns all of --flip, --crop, --colour and --rotate off.
 
     Example: birds train --arch resnet18 --epochs 20,5
     """
@@ -124,10 +159,13 @@ def train(
             "arch": arch, "weights": "none" if no_pretrained else weights, "epochs": epochs, "lr": lr,
             "schedule": schedule, "patience": patience, "plateau_min_delta": plateau_min_delta,
             "plateau_patience": plateau_patience,
-            "plateau_factor": plateau_factor, "weight_decay": weight_decay, "label_smoothing": label_smoothing,
-            "mixup": mixup, "cutmix": cutmix, "class_weights": class_weights, "averaging": averaging,
+            "plateau_factor": plateau_factor, "optimizer": optimizer, "momentum": momentum,
+            "weight_decay": weight_decay, "loss": loss, "label_smoothing": label_smoothing, "mixup": mixup,
+            "cutmix": cutmix, "dropout": dropout, "activation": activation, "class_weights": class_weights,
+            "averaging": averaging,
             "feature_cache": feature_cache, "views": views, "mirror": mirror, "calibrate": calibrate, "size": size,
-            "resize": resize, "flip": flip, "crop": crop, "colour": colour, "rotate": rotate,
+            "resize": resize, "augment": augment, "flip": flip, "crop": crop, "colour": colour, "rotate": rotate,
+            "normalise": normalise,
             "batch_size": batch_size, "precision": precision, "compile": compile_network or None, "workers": workers,
             "seed": seed, "recipe": recipe,
         }

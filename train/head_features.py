@@ -15,6 +15,7 @@ from ..errors import TrainError
 from ..models.feature_views import VIEWS, crop_views
 from ..models.features import Features, features
 from ..models.gate import fastai
+from ..models.normalisation import normalisation_of
 from ..models.picture_list import PictureList
 from ..models.precision import Choice
 from ..progress import SILENT, Progress
@@ -71,6 +72,11 @@ class FeatureSource:
         self.learner, self.dataset, self.config, self.choice = learner, dataset, config, choice
         self.cache, self.progress = cache, progress
 
+    @property
+    def whole(self) -> tuple[str, ...]:
+        """Views of whole pictures to train on."""
+        return VIEWS if self.config["flip"] else VIEWS[:1]
+
     def train(self, views: Sequence[str]) -> Features:
         """`views` of the training pictures. Raises TrainError: a picture cannot be read; it is named."""
         return self._look(self.dataset.train, self.dataset.train_list, views, self.choice.precision)
@@ -85,7 +91,7 @@ class FeatureSource:
         labels_of, device = self.dataset.labels_of, self.learner.dls.device
         size = self.config["batch_size"]
         train = FeatureLoader(
-            self.train(VIEWS), labels_of(self.dataset.train), batch_size=size, is_training=True, device=device
+            self.train(self.whole), labels_of(self.dataset.train), batch_size=size, is_training=True, device=device
         )
         valid = FeatureLoader(
             self.valid(), labels_of(self.dataset.valid), batch_size=size, is_training=False, device=device
@@ -103,6 +109,7 @@ class FeatureSource:
             evaluation_size=self.config["evaluation_size"],
             resize=self.config["resize"],
             augmentation=augmentation_of(self.config),
+            normalisation=normalisation_of(self.config),
             precision=precision,
             channels_last=self.choice.channels_last,
             progress=self.progress,
@@ -133,7 +140,9 @@ class RandomViews(fastai.Callback):  # type: ignore[misc]
 
     def before_epoch(self) -> None:
         if self.are_missing and self.done + self.epoch >= self.first:
-            self.learn.dls.train.features = self.source.train((*VIEWS, *crop_views(self.source.config["views"])))
+            self.learn.dls.train.features = self.source.train(
+                (*self.source.whole, *crop_views(self.source.config["views"]))
+            )
             self.are_missing = False
 
 
@@ -144,5 +153,6 @@ def head_learner(source: FeatureSource) -> Any:
         fastai.DataLoaders(*source.loaders(), device=learner.dls.device),
         learner.model.head,
         loss_func=learner.loss_func,
+        opt_func=learner.opt_func,
         metrics=fastai.accuracy,
     )

@@ -12,9 +12,11 @@ from ..errors import UsageError
 from ..files import Project
 from ..models.trial import undisturbed
 from ..progress import SILENT, Progress
+from .callbacks import TrainingLoss
 from .dataset import read_dataset
 from .finder import Search, search
 from .phases import FINE_TUNE, HEAD
+from .pictures import with_normalisation
 from .settings import Settings
 from .stage import make_learner_of
 
@@ -51,10 +53,11 @@ def find_lr(project: Path, *, phase: str | None = None, progress: Progress = SIL
     if phase == HEAD and not asked.is_pretrained:
         raise UsageError("From scratch there is no head phase.", f"Use --phase {FINE_TUNE}.")
     dataset = read_dataset(place)
-    config = asked.config(dataset)
+    config = with_normalisation(asked.config(dataset), dataset, progress)
     with undisturbed():
         learner = make_learner_of(config, dataset, progress)
-        found = search(learner, phase, is_pretrained=asked.is_pretrained, progress=progress)
+        loss = [TrainingLoss(0.0, None, config["loss"])]
+        found = search(learner, phase, is_pretrained=asked.is_pretrained, callbacks=loss, progress=progress)
     picture = place.runs / "lr-find.png"
     draw_search(found, f"{asked.arch}, phase {phase}", picture)
     return LrFindResult(found.lr, phase, asked.arch, str(picture))

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..errors import UsageError
 from .callbacks import EarlyStopping, ReduceLROnPlateau
+from .optimizers import ADAMW, SGD
 from .schedules import OneCycle, WarmUp
 
 HEAD, FINE_TUNE = "head", "fine_tune"
@@ -34,6 +35,7 @@ RECIPE_2024 = PRETRAINED | {
     "plateau_patience": (1,),
 }
 FROM_SCRATCH = PRETRAINED | {"epochs": (10,), "lr": (1e-3,), "plateau_patience": (1,)}
+_SGD_RATE = 10  # its usual rates are about so many times Adam's; a convention, not measured here
 _LEAST = {"epochs": 1, "lr": 1e-9, "patience": 1, "plateau_patience": 1, "plateau_factor": 1}
 _MOST = {"label_smoothing": 0.9}
 _EXAMPLE = {"epochs": "10,5", "lr": "3e-3,3e-4", "patience": "3", "plateau_min_delta": "0.1", "plateau_factor": "3.5"}
@@ -52,7 +54,8 @@ class Phase:
     plateau_min_delta : nats by which the validation loss must fall to be no plateau.
     plateau_patience : epochs of plateau after which the learning rate is reduced.
     plateau_factor : it is divided by this.
-    weight_decay : decoupled (Loshchilov & Hutter 2019), a step's share of the learning rate.
+    weight_decay : with AdamW decoupled (Loshchilov & Hutter 2019), a step's share of the learning rate; with Adam and
+        SGD so many times the weights are added to the gradient.
     label_smoothing : probability spread evenly over all classes (Szegedy et al. 2016).
     mixup : parameter of the Beta distribution of the mixed share (Zhang et al. 2018); 0 for none.
     """
@@ -96,6 +99,18 @@ def fit(
     course = OneCycle(done, phase.epochs) if schedule == ONE_CYCLE else WarmUp(done)
     with learner.no_bar(), learner.no_logging():
         learner.fit(phase.epochs - done, lr=rate, wd=phase.weight_decay, cbs=[course, *callbacks])
+
+
+def defaults_of(is_pretrained: bool, optimizer: str = ADAMW, recipe: str = "default") -> dict[str, Sequence[float]]:
+    """What `make_phases` takes where nothing else is said."""
+    if recipe == "2024":
+        return RECIPE_2024
+    defaults = PRETRAINED if is_pretrained else FROM_SCRATCH
+    if optimizer != ADAMW:
+        defaults = defaults | {"weight_decay": (0.0,)}
+    if optimizer == SGD:
+        defaults = defaults | {"lr": tuple(_SGD_RATE * rate for rate in defaults["lr"])}
+    return defaults
 
 
 def make_phases(is_pretrained: bool, **settings: Sequence[float]) -> list[Phase]:

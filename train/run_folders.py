@@ -17,16 +17,22 @@ from filelock import FileLock, Timeout
 from .. import files
 from ..errors import ModelError, ProjectError, UsageError
 from ..files import Project
+from ..models.normalisation import PUBLISHED
 from ..models.runs import Run, list_runs
 from ..progress import Progress
+from .losses import CROSS_ENTROPY
+from .optimizers import ADAMW, MOMENTUM
 
 _PACKAGES = ("birds", "torch", "torchvision", "fastai", "pillow", "numpy")
-_NOT_A_SETTING = ("name", "created_at", "versions", "choices")
+_NOT_A_SETTING = ("name", "created_at", "versions", "choices", "mean", "std")  # the last two follow from the pictures
+_BEFORE = {  # what runs did while there was no such setting
+    "optimizer": ADAMW, "momentum": MOMENTUM, "loss": CROSS_ENTROPY, "dropout": None, "normalise": PUBLISHED
+}  # fmt: skip
 
 
 def settings_of(run: Run) -> dict[str, Any]:
     """What `run` was asked to do."""
-    return {key: value for key, value in run.config.items() if key not in _NOT_A_SETTING}
+    return {key: value for key, value in {**_BEFORE, **run.config}.items() if key not in _NOT_A_SETTING}
 
 
 def finished_run(project: Project, config: Mapping[str, Any]) -> Run | None:

@@ -23,8 +23,9 @@ from ..progress import SILENT, Progress
 from . import recipe_2024
 from .dataset import Dataset, read_dataset
 from .logs import callbacks_for, check_log
+from .optimizers import ADAMW, MOMENTUM, make_optimizer
 from .phases import HEAD
-from .pictures import picture_loaders
+from .pictures import picture_loaders, with_normalisation
 from .run_folders import finished_run, locked, make_run, run_to_resume, unfinished_run
 from .settings import FORMAT_VERSION, Settings
 from .training import Training, TrainResult
@@ -70,6 +71,7 @@ def train(
         return _result_of(done)
     is_resumable = not fresh and asked.recipe != "2024"  # fastai's fine_tune cannot be taken up in the middle
     run = unfinished_run(place, config, name, progress) if is_resumable else None
+    config = run.config if run else with_normalisation(config, dataset, progress)
     learner = make_learner_of(config, dataset, progress)
     if run is None:
         choices = _measured(learner, config, progress)
@@ -123,8 +125,16 @@ def make_learner_of(config: Mapping[str, Any], dataset: Dataset, progress: Progr
     fastai.set_seed(config["seed"], reproducible=True)
     dls = picture_loaders(dataset, config)
     learner, source = make_learner(
-        dls, config["arch"], config["weights"], recipe=config["recipe"], mirror=config["mirror"], progress=progress
+        dls,
+        config["arch"],
+        config["weights"],
+        recipe=config["recipe"],
+        mirror=config["mirror"],
+        dropout=config.get("dropout"),
+        progress=progress,
     )
+    if config["recipe"] != "2024":
+        learner.opt_func = make_optimizer(config.get("optimizer", ADAMW), config.get("momentum", MOMENTUM))
     _try_one_picture(learner, config)
     counts = f"{len(dataset.train)} pictures to train on, {len(dataset.valid)} to validate"
     progress.note(f"{config['arch']}, {source}; {counts}.")

@@ -194,7 +194,7 @@ def test_a_loss_that_is_no_number_ends_with_an_error(dataset: Path, monkeypatch:
 
 
 class Explodes(torch.nn.Module):
-    def __init__(self, features: int, classes: int) -> None:
+    def __init__(self, features: int, classes: int, *_: object) -> None:
         super().__init__()
         self.linear = torch.nn.Linear(features, classes)
 
