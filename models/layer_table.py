@@ -142,4 +142,4 @@ def _first_tensor(output: Any) -> torch.Tensor | None:
 
 
 def _shares_memory(one: torch.Tensor, other: torch.Tensor) -> bool:
-    return one.untyped_storage()._cdata == other.untyped_storage()._cdata
+    return bool(one.untyped_storage()._cdata == other.untyped_storage()._cdata)
