@@ -11,9 +11,9 @@ from typing import Any
 from ..files import Project
 from ..models.held_out import split_origin
 from ..models.manifest import Manifest, ModelClass, Preprocess
+from ..models.normalisation import normalisation_of
 from ..models.runs import Run
 from ..models.timm_networks import is_one as is_timm
-from ..models.trained import normalisation_of
 from ..models.transforms import label_of, picture_files
 from ..models.weights import NONE, PUBLISHED
 from ..record import Author, PictureFile, Record

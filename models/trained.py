@@ -1,7 +1,7 @@
 """The network of a finished run, from its checkpoints. What was exported needs none of this."""
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -9,15 +9,14 @@ import torch
 from PIL import Image
 
 from ..errors import ModelError
-from . import architectures
 from .architectures import Classifier
 from .data import make_dataloaders
 from .learner import make_learner
+from .normalisation import normalisation_of
 from .runs import Run
 from .weights import NONE
 
 _BATCH = 64
-Channels = tuple[float, float, float]  # of red, green and blue, from 0 to 1
 
 
 def open_run(run: Run, phase: str | None = None) -> Any:
@@ -48,13 +47,6 @@ def open_run(run: Run, phase: str | None = None) -> Any:
     learner, _ = make_learner(dls, config["arch"], NONE, recipe=config["recipe"], mirror=mirror)
     load_phase(learner, run, phase)
     return learner
-
-
-def normalisation_of(config: Mapping[str, Any]) -> tuple[Channels, Channels]:
-    """Mean and deviation that the pictures of a run are normalised by: its own, or those of its architecture."""
-    architecture = architectures.find(config["arch"])
-    mean, std = config.get("mean") or architecture.mean, config.get("std") or architecture.std
-    return (mean[0], mean[1], mean[2]), (std[0], std[1], std[2])
 
 
 def load_phase(learner: Any, run: Run, phase: str | None) -> None:
