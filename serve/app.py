@@ -24,7 +24,7 @@ from .examples import Example, rendered
 from .identify import Identified, Identifier
 from .limits import Budget, Limits, Rates, client_key
 from .openapi import openapi
-from .refusals import Refusal, too_large
+from .refusals import Refusal, Tally, too_large
 from .uploads import picture_in
 
 if TYPE_CHECKING:
@@ -36,14 +36,6 @@ if TYPE_CHECKING:
 
 _MEDIA_TYPES = {".css": "text/css", ".html": "text/html", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _A_DAY = "private, max-age=86400, immutable"  # the address of an example names its content
-
-
-@dataclass
-class Tally:
-    """How many pictures were identified and how many requests refused, by reason. No more is kept of anybody."""
-
-    identified: int = 0
-    refused: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -92,7 +84,7 @@ def serve_app(served: Served) -> "ASGIApp":
 
     def refused(_: Request, error: Exception) -> Response:
         assert isinstance(error, Refusal)
-        served.tally.refused[error.reason] = served.tally.refused.get(error.reason, 0) + 1
+        served.tally.count(error)
         return error.response()
 
     def not_there(_: Request, error: Exception) -> Response:

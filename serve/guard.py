@@ -11,7 +11,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from ..web_guard import HEADERS, HostNames
-from .refusals import Refusal
+from .refusals import Refusal, Tally
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -36,10 +36,14 @@ class Guard:
     Parameters
     ----------
     allow_hosts : further names that the Host header may have, as a proxy before us passes them on.
+    tally : counts what is refused.
     """
 
-    def __init__(self, app: "ASGIApp", names: HostNames, *, port: int, allow_hosts: Sequence[str] = ()) -> None:
+    def __init__(
+        self, app: "ASGIApp", names: HostNames, *, port: int, tally: Tally, allow_hosts: Sequence[str] = ()
+    ) -> None:
         self._app = app
+        self._tally = tally
         self._names = names
         self._port = port
         self._allow_hosts = frozenset(host.lower() for host in allow_hosts)
@@ -58,7 +62,8 @@ class Guard:
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
-        refusal = self._refusal(Request(scope))
+        if refusal := self._refusal(Request(scope)):
+            self._tally.count(refusal)
         await (refusal.response() if refusal else self._app)(scope, receive, send_guarded)
 
     def _refusal(self, request: "Request") -> Refusal | None:

@@ -15,7 +15,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
 
 from .limits import Limits, client_key
-from .refusals import Refusal, busy, too_slow
+from .refusals import Refusal, Tally, busy, too_slow
 
 _SLICE = 16_384  # bytes for h11 at a time: in a slice, no number of tiny pieces takes long
 _HEAD, _BODY, _ANSWER, _LINGER = "headers", "body", "answer", "lingering"
@@ -25,6 +25,7 @@ class DeadlineProtocol(H11Protocol):
     """One connection. Use the subclass that `protocol_with` makes."""
 
     limits: ClassVar[Limits]
+    tally: ClassVar[Tally]
     trusted: ClassVar[frozenset[str]]  # proxies: they bring many clients
     open_at: ClassVar[Counter[str]]  # connections of each client
 
@@ -113,6 +114,7 @@ class DeadlineProtocol(H11Protocol):
 
     def _refuse(self, refusal: Refusal) -> None:
         """Say why, where nothing was said yet, and close."""
+        self.tally.count(refusal)
         if self.cycle is not None and not self.cycle.response_complete:
             self.cycle.disconnected = True  # from now on the app speaks to nobody
             self.cycle.message_event.set()
@@ -136,12 +138,13 @@ class DeadlineProtocol(H11Protocol):
             self.transport.write(self.conn.send(event) or b"")
 
 
-def protocol_with(limits: Limits, trusted: frozenset[str] = frozenset()) -> type[DeadlineProtocol]:
+def protocol_with(limits: Limits, tally: Tally, trusted: frozenset[str] = frozenset()) -> type[DeadlineProtocol]:
     """The protocol of one server.
 
     Parameters
     ----------
+    tally : counts what is refused.
     trusted : addresses of proxies, which may have more connections than a client.
     """
-    own = {"limits": limits, "trusted": trusted, "open_at": Counter()}
+    own = {"limits": limits, "tally": tally, "trusted": trusted, "open_at": Counter()}
     return cast("type[DeadlineProtocol]", type("DeadlineProtocol", (DeadlineProtocol,), own))

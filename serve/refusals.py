@@ -2,7 +2,7 @@
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -55,6 +55,18 @@ class Refusal(Exception):  # noqa: N818 - said by the server, not met by the use
         from starlette.responses import Response
 
         return Response(self.body, self.status, self.headers, media_type="application/json")
+
+
+@dataclass
+class Tally:
+    """How many pictures were identified and how many requests refused, by reason. No more is kept of anybody."""
+
+    identified: int = 0
+    refused: dict[str, int] = field(default_factory=dict)
+
+    def count(self, refusal: Refusal) -> None:
+        """One more was refused."""
+        self.refused[refusal.reason] = self.refused.get(refusal.reason, 0) + 1
 
 
 def of_image(error: ImageError) -> Refusal:

@@ -67,9 +67,9 @@ class ModelServer(web.Server):
         names = HostNames(host, address, self.port)
         self.url = f"http://{names.here}/"
         super().__init__(
-            Guard(serve_app(served), names, port=self.port, allow_hosts=allow_hosts),
+            Guard(serve_app(served), names, port=self.port, tally=served.tally, allow_hosts=allow_hosts),
             listening,
-            http=protocol_with(served.limits, served.trusted),
+            http=protocol_with(served.limits, served.tally, served.trusted),
             stopping_s=served.limits.stopping_s,
         )
 

@@ -94,7 +94,7 @@ class Client:
         return "\r\n".join([*lines, "", ""]).encode()
 
 
-def said(connection: socket.socket) -> bytes:
+def _said(connection: socket.socket) -> bytes:
     """All that the other side still sends, until it closes."""
     received = b""
     try:
@@ -133,6 +133,24 @@ def serving() -> Serving:
         identifier.close()
 
     return serve
+
+
+@pytest.fixture(scope="session")
+def said() -> Callable[[socket.socket], bytes]:
+    """``said(connection)``: all that the other side still sends, until it closes."""
+    return _said
+
+
+@pytest.fixture(scope="session")
+def by_colour() -> type[ByColour]:
+    """The engine behind `serving`, to be changed."""
+    return ByColour
+
+
+@pytest.fixture(scope="session")
+def client_at() -> type[Client]:
+    """``client_at(port)``: somebody who speaks to the server there."""
+    return Client
 
 
 @pytest.fixture
