@@ -12,8 +12,8 @@ from ..errors import ModelError, ProjectError
 from ..files import Project, sha256_of
 from ..moves import current_path
 from ..record import DecisionAfterRun, Record, State
+from .labelled_files import label_of, picture_files
 from .runs import Run, find_run
-from .transforms import label_of, picture_files
 
 Labelled = list[tuple[Path, str]]  # a picture file and its label
 

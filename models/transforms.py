@@ -5,7 +5,6 @@ installed.
 """
 
 import random
-import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,9 @@ from PIL import Image
 from .. import images
 from .augmentation import Augmentation
 from .gate import fastai
+from .labelled_files import label_of, picture_files
+
+__all__ = ["Prepare", "RandomCrop", "label_of", "open_picture", "picture_files"]  # pickled learners name them by here
 
 
 def open_picture(path: str | Path | Image.Image) -> Any:
@@ -21,22 +23,6 @@ def open_picture(path: str | Path | Image.Image) -> Any:
     if isinstance(path, Image.Image):
         return fastai.PILImage(path.convert("RGB"))
     return fastai.PILImage(images.open_rgb(Path(path)))
-
-
-def label_of(path: Path) -> str:
-    """The label of a file: its folder's name, in Unicode NFC."""
-    return unicodedata.normalize("NFC", path.parent.name)
-
-
-def picture_files(folder: Path) -> list[Path]:
-    """Every file of ``folder/<label>/``, whatever its extension, sorted; dotted ones are not pictures."""
-    if not folder.is_dir():
-        return []
-    return sorted(
-        p
-        for p in folder.glob("*/*")
-        if p.is_file() and not p.name.startswith(".") and not p.parent.name.startswith(".")
-    )
 
 
 class Prepare(fastai.Transform):  # type: ignore[misc]  # fastai ships no types
