@@ -5,7 +5,6 @@ The pickle is, but only where it was asked for: whoever opens one runs its code.
 `hf auth login` or the variable HF_TOKEN gives; birds neither asks for it nor keeps it.
 """
 
-import json
 import os
 import re
 from dataclasses import dataclass, field
@@ -16,15 +15,16 @@ from typing import Any
 from .. import __version__, files
 from ..errors import ModelError, PublishError, UsageError
 from ..files import Project
+from ..models.manifest import NAME as MANIFEST
+from ..models.manifest import Manifest
 from ..models.runs import find_run
 from ..progress import SILENT, Progress
+from .model_card import NAME as CARD
 
-CARD = "README.md"  # what the Hub shows on the repository's page
 PICKLE = "export.pkl"
-MANIFEST = "model.json"
 # Name in the bundle -> name on the Hub, in the order shown.
 NAMES = {
-    "MODEL_CARD.md": CARD,
+    CARD: "README.md",  # what the Hub shows on the repository's page
     MANIFEST: MANIFEST,
     "model.onnx": "model.onnx",
     "model.safetensors": "model.safetensors",
@@ -118,24 +118,16 @@ def chosen_files(bundle: Path, run: str, *, with_pickle: bool) -> tuple[list[Pat
     if PICKLE in present and not with_pickle:
         left_out[PICKLE] = "a pickle runs code where it is opened; --with-pickle uploads it"
     wanted = [present[name] for name in NAMES if name in present and name not in left_out]
-    if missing := {"MODEL_CARD.md", MANIFEST} - present.keys():
+    if missing := {CARD, MANIFEST} - present.keys():
         raise ModelError(f"{bundle} has no {' and no '.join(sorted(missing))}.", again)
     if not any(path.name in _OPEN_WITHOUT_PICKLE for path in wanted):
         raise ModelError(f"{bundle} has neither model.onnx nor model.safetensors.", again)
-    digests = _digests(present[MANIFEST], again)
+    digests = Manifest.from_json(present[MANIFEST].read_bytes(), present[MANIFEST]).files
     for path in wanted:
         # The card is for its owner to complete; what predicts has to be what was exported and judged.
-        if path.name not in ("MODEL_CARD.md", MANIFEST) and digests.get(path.name) != files.sha256_of(path):
+        if path.name not in (CARD, MANIFEST) and digests.get(path.name) != files.sha256_of(path):
             raise ModelError(f"{path} is not what {MANIFEST} beside it describes.", again)
     return wanted, dict(sorted(left_out.items()))
-
-
-def _digests(manifest: Path, again: str) -> dict[str, str]:
-    try:
-        digests = json.loads(manifest.read_text(encoding="utf-8"))["files"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{manifest} cannot be read: {error}.", again) from error
-    return digests if isinstance(digests, dict) else {}
 
 
 def _upload(

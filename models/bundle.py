@@ -140,6 +140,8 @@ def _of_bundle(folder: Path, run: Run | None) -> LoadedModel:
         raise ModelError(f"{description} is too large to describe a model.", "Get the bundle anew.")
     manifest = Manifest.from_json(description.read_bytes(), description)
     found = {kind: folder / name for kind, name in FORMATS.items() if name in manifest.files}
+    if not found.get("fastai", folder).exists():  # a published bundle has no pickle, and needs none
+        del found["fastai"]
     for kind, path in found.items():
         if not path.is_file():
             raise ModelError(f"{folder} lacks {path.name}, which its {NAME} lists.", "Get the bundle anew.")
@@ -148,7 +150,7 @@ def _of_bundle(folder: Path, run: Run | None) -> LoadedModel:
                 f"{path} is not the file that {NAME} lists: its SHA-256 differs.", "Export it again, or get it anew."
             )
     if not found:
-        raise ModelError(f"{description} lists no model.", "Export it again, or get the bundle anew.")
+        raise ModelError(f"{folder} has no model that its {NAME} lists.", "Export it again, or get the bundle anew.")
     return LoadedModel(folder.resolve(), manifest, found, run)
 
 

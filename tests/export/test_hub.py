@@ -19,6 +19,8 @@ import pytest
 from birds import errors
 from birds.cli import app
 from birds.export import hub
+from birds.models.bundle import load
+from birds.models.manifest import Manifest, ModelClass, Preprocess
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -165,7 +167,11 @@ def exported(tmp_path: Path) -> Path:
 
 def describe(bundle: Path) -> None:
     digests = {name: hashlib.sha256((bundle / name).read_bytes()).hexdigest() for name in MODELS}
-    (bundle / "model.json").write_text(json.dumps({"format_version": 1, "files": digests}))
+    manifest = Manifest(
+        (ModelClass("cigüeña"), ModelClass("garza")), Preprocess("squish", 32), "resnet18", "default", True, 1.0, 0.5,
+        files=digests,
+    )  # fmt: skip
+    (bundle / "model.json").write_text(manifest.to_json(), encoding="utf-8")
 
 
 Push = Callable[..., Any]
@@ -218,6 +224,9 @@ def test_the_bundles_bytes_arrive_in_one_commit_without_pickle_or_picture(stand_
     assert set(result["left_out"]) == {"export.pkl", "nest.jpg"}
     assert result["url"] == f"{stand_in.url}/maria/storks"
     assert TOKEN not in answer.stdout + answer.stderr
+    for name, content in repo.files.items():  # as whoever downloads it has it
+        (exported / name).write_bytes(content)
+    assert load(exported).labels == ["cigüeña", "garza"]
     assert "/api/agent-harnesses" not in stand_in.asked  # what huggingface_hub asks for its statistics
 
 
