@@ -19,8 +19,8 @@ from ..models.manifest import NAME as MANIFEST
 from ..models.manifest import Manifest
 from ..models.runs import find_run
 from ..progress import SILENT, Progress
-from .model_card import NAME as CARD
 
+CARD = "MODEL_CARD.md"  # `model_card.NAME`, whose module takes torch's seconds to import
 PICKLE = "export.pkl"
 # Name in the bundle -> name on the Hub, in the order shown.
 NAMES = {
