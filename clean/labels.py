@@ -53,6 +53,7 @@ def suspect_labels(
     import numpy as np
 
     from ..models.features import arch_of, features, load_body  # torch: not before it is needed
+    from ..models.published import with_its_padding
     from ..models.weights import IMAGENET, NONE
 
     if weights == NONE:
@@ -60,7 +61,7 @@ def suspect_labels(
     if arch is None and weights != IMAGENET:
         arch = arch_of(Path(weights))
     pictures = [(file.sha256, path) for file, path in zip(files, paths, strict=True)]
-    arch = arch or DEFAULT_ARCH
+    arch = with_its_padding(arch or DEFAULT_ARCH, weights, paths, progress)
     body = load_body(arch, weights, progress)
     found = features(pictures, arch=arch, body=body, cache=cache, progress=progress)
     rows = np.arange(len(found))

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from ..errors import UsageError
-from . import small, timm_networks
+from . import padding, small, timm_networks
 from .gate import torchvision
 from .pooling import ConcatPool, SecondOrderPool, directions
 
@@ -71,13 +71,14 @@ def find(name: str) -> Architecture:
     if small.is_one(name):
         parameters = small.count_parameters(name) / 1e6
         return Architecture(name, small.size_of(name), True, small.MEAN, small.STD, parameters)
-    _check_name(name, names(), "`birds archs` lists them.")
-    weights = torchvision.models.get_model_weights(name).DEFAULT
+    base = padding.without(name)
+    _check_name(base, names(), "`birds archs` lists them.")
+    weights = torchvision.models.get_model_weights(base).DEFAULT
     expected = weights.transforms.keywords  # of functools.partial(ImageClassification, ...)
     return Architecture(
         name=name,
         size=expected["crop_size"],
-        is_one_size=name.startswith(_ONE_SIZE),
+        is_one_size=base.startswith(_ONE_SIZE),
         mean=expected.get("mean", IMAGENET_MEAN),
         std=expected.get("std", IMAGENET_STD),
         parameters=weights.meta["num_params"] / 1e6,
@@ -125,12 +126,15 @@ def make_body(name: str) -> tuple[nn.Module, int]:
         body = small.make_body(name)
         return body, body.features
     options: dict[str, object] = {}
-    if name in ("googlenet", "inception_v3"):
+    base = padding.without(name)
+    if base in ("googlenet", "inception_v3"):
         # Their published weights expect inputs from -1 to 1; without the second they warn.
         options = {"transform_input": True, "init_weights": True}
-    elif name.startswith("vit_"):  # a position embedding for the size of the published weights, not always 224
+    elif base.startswith("vit_"):  # a position embedding for the size of the published weights, not always 224
         options = {"image_size": find(name).size}
-    network = torchvision.models.get_model(name, weights=None, **options)
+    network = torchvision.models.get_model(base, weights=None, **options)
+    if padding.is_tensorflows(name):
+        padding.pad_as_tensorflow(network)
     for auxiliary in _AUXILIARY:
         if hasattr(network, auxiliary):
             setattr(network, auxiliary, None)
@@ -186,17 +190,20 @@ def _take_classifier_off(network: nn.Module) -> int:
     return linear.in_features
 
 
-def make_head(features: int, classes: int, body: nn.Module | None = None) -> nn.Sequential:
+def make_head(
+    features: int, classes: int, body: nn.Module | None = None, dropout: float | None = None
+) -> nn.Sequential:
     """A new head: features [N, features] to logits [N, classes]. Standardises, drops out, classifies linearly.
 
-    A `body` of `small` has a head of its own, with which it is the network that it is named after.
+    A `body` of `small` has a head of its own, with which it is the network that it is named after. `dropout` is by
+    default 0.25.
     """
     if isinstance(body, small.SmallNetwork):
         return body.make_head(classes)
     linear = nn.Linear(features, classes)
     nn.init.zeros_(linear.weight)  # every class equally likely at the start: loss ln(classes)
     nn.init.zeros_(linear.bias)
-    return nn.Sequential(nn.BatchNorm1d(features), nn.Dropout(HEAD_DROPOUT), linear)
+    return nn.Sequential(nn.BatchNorm1d(features), nn.Dropout(HEAD_DROPOUT if dropout is None else dropout), linear)
 
 
 def built_for(name: str, size: int) -> str:

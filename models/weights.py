@@ -16,6 +16,7 @@ from . import small, timm_networks
 from .architectures import head_names, with_derived
 from .downloads import checkpoints, fetch_weights, is_url
 from .gate import torchvision
+from .padding import without
 
 NONE, IMAGENET, IMAGENET_V1 = "none", "imagenet", "imagenet-v1"
 PUBLISHED = (IMAGENET, IMAGENET_V1)
@@ -69,7 +70,7 @@ def is_cached(name: str, weights: str = IMAGENET) -> bool:
 
 def _choice(name: str, weights: str) -> "torchvision.models.WeightsEnum | None":
     """torchvision's entry for ``imagenet`` or ``imagenet-v1``; None where there is no such."""
-    choices = torchvision.models.get_model_weights(name)
+    choices = torchvision.models.get_model_weights(without(name))
     return choices.DEFAULT if weights == IMAGENET else choices.__members__.get("IMAGENET1K_V1")
 
 
@@ -89,7 +90,7 @@ def _published(name: str, weights: str, progress: Progress) -> tuple[dict[str, t
         raise WeightsError(f"Nobody publishes weights of {name}.", "Train it from scratch: --weights none.")
     choice = _choice(name, weights)
     if choice is None:
-        known = ", ".join(torchvision.models.get_model_weights(name).__members__)
+        known = ", ".join(torchvision.models.get_model_weights(without(name)).__members__)
         raise WeightsError(
             f"There are no weights {weights} of {name}: torchvision publishes {known}.",
             f"Give --weights {IMAGENET} for its default, or a file.",
