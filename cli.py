@@ -27,6 +27,7 @@ from .serve.command import serve
 from .split.command import split
 from .train.command import train
 from .train.compare_command import compare, lr_find
+from .train.sweep_command import sweep
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -78,8 +79,8 @@ def _birds(
 
 
 for _command in (
-    commands.run, scrape, clean, explore, split, train, compare, lr_find, export, push, evaluate, predict, serve,
-    commands.demo, gallery, commands.doctor, commands.status, runs, archs, commands.species, commands.images,
+    commands.run, scrape, clean, explore, split, train, compare, sweep, lr_find, export, push, evaluate, predict,
+    serve, commands.demo, gallery, commands.doctor, commands.status, runs, archs, commands.species, commands.images,
     attributions,
 ):  # fmt: skip
     app.command()(_command)

@@ -16,6 +16,8 @@ Its tables hold the flags of the commands of the same name, with what those flag
 command line and the pipeline read it; below them, values are passed.
 """
 
+import contextlib
+import difflib
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -96,17 +98,24 @@ def load(project: Path) -> Config:
     for name, table in values.items():
         if name not in _KEYS or not isinstance(table, dict):
             raise UsageError(f"{path}: {name!r} is unknown.", f"It may hold species and the tables {', '.join(_KEYS)}.")
-        tables[name] = {key.replace("-", "_"): _as_flag(key.replace("-", "_"), value) for key, value in table.items()}
+        tables[name] = _checked(name, table, f"{path}: [{name}]")
         if isinstance(sources := tables[name].get("source"), list):
             tables[name]["source"] = [_from_project(source, Path(project)) for source in sources]
-        if unknown := tables[name].keys() - _KEYS[name]:
-            known = ", ".join(sorted(_KEYS[name]))
-            raise UsageError(f"{path}: [{name}] has no {min(unknown)!r}.", f"It may hold {known}.")
-        for key, value in tables[name].items():
-            if not _is_a(_KEYS[name][key], value):
-                kind = _IN_WORDS[_KEYS[name][key]]
-                raise UsageError(f"{path}: [{name}] {key} cannot be {value!r}.", f"It is {kind}.")
     return Config(species=tuple(species), **tables)
+
+
+def _checked(name: str, table: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Flags of the command `name`, their names and kinds known to be right. Raises UsageError beginning by `where`."""
+    flags = {key.replace("-", "_"): _as_flag(key.replace("-", "_"), value) for key, value in table.items()}
+    if unknown := flags.keys() - _KEYS[name]:
+        near = difflib.get_close_matches(min(unknown), _KEYS[name], n=2)
+        hint = f"Did you mean {' or '.join(near)}? " if near else ""
+        hint += f"It may hold {', '.join(sorted(_KEYS[name]))}."
+        raise UsageError(f"{where} has no {min(unknown)!r}.", hint)
+    for key, value in flags.items():
+        if not _is_a(_KEYS[name][key], value):
+            raise UsageError(f"{where} {key} cannot be {value!r}.", f"It is {_IN_WORDS[_KEYS[name][key]]}.")
+    return flags
 
 
 def _as_flag(key: str, value: Any) -> Any:
@@ -177,6 +186,35 @@ def scrape_arguments(table: Mapping[str, Any]) -> dict[str, Any]:
             )
         arguments["source_urls"] = {name: url for name, _, url in pairs}
     return arguments
+
+
+def train_settings(table: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Settings of `birds train` as in its table of birds.toml, read from elsewhere.
+
+    Raises
+    ------
+    UsageError : one has no such name, or is of the wrong kind; begins by `where`.
+    """
+    return _checked("train", table, where)
+
+
+def train_value(name: str, text: str, where: str) -> Any:
+    """A setting of `birds train` written as text: ``true``, ``16``, ``0.1``; ``0.1/0.01`` is one value for each phase.
+
+    Raises
+    ------
+    UsageError : there is no setting of that name, or it cannot be that; begins by `where`.
+    """
+    kind = _KEYS["train"].get(name, str)
+    value: Any = text
+    if name in _BY_PHASE:
+        value = text.replace("/", ",")
+    elif kind is bool:
+        value = {"true": True, "yes": True, "false": False, "no": False}.get(text.lower(), text)
+    elif kind in (int, float):
+        with contextlib.suppress(ValueError):
+            value = kind(text)
+    return _checked("train", {name: value}, where)[name]
 
 
 def train_arguments(table: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ result.json      written last: a run that has it is finished
 bundle/          what `birds export` makes
 """
 
+import csv
 import difflib
 import json
 from dataclasses import dataclass
@@ -49,6 +50,16 @@ class Run:
         return _read_json(path) if path.is_file() else None
 
     @property
+    def history(self) -> list[dict[str, str]]:
+        """Rows of history.csv; none before the first epoch."""
+        return _read_rows(self.folder / "history.csv")
+
+    @property
+    def timing(self) -> list[dict[str, str]]:
+        """Rows of timing.csv; none before the first epoch."""
+        return _read_rows(self.folder / "timing.csv")
+
+    @property
     def split_origin(self) -> str | None:
         """What identifies the split it was trained on, whatever was added to that; None where it is not known."""
         return (self.config.get("split") or {}).get("origin")
@@ -72,6 +83,13 @@ def _read_json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise ModelError(f"{path} cannot be read: {error}.", "Train again with `birds train`.") from error
     return value
+
+
+def _read_rows(path: Path) -> list[dict[str, str]]:
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def list_runs(project: Project) -> list[Run]:

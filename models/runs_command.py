@@ -1,6 +1,5 @@
 """``birds runs``: what lies in runs/, whatever state it is in."""
 
-import csv
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -76,8 +75,8 @@ def _described(run: Run) -> dict[str, Any]:
 
 def _read(run: Run) -> dict[str, Any]:
     config, result = run.config, run.result
-    done = Counter(row["phase"] for row in _rows(run.folder / "history.csv"))
-    seconds = sum(float(row["seconds"]) for row in _rows(run.folder / "timing.csv"))
+    done = Counter(row["phase"] for row in run.history)
+    seconds = sum(float(row["seconds"]) for row in run.timing)
     state, hint = FINISHED, ""
     if result is None:
         state = BEING_TRAINED if _is_locked(run) else UNFINISHED
@@ -96,13 +95,6 @@ def _read(run: Run) -> dict[str, Any]:
         "hint": hint,
         "created_at": str(config["created_at"]),
     }
-
-
-def _rows(path: Path) -> list[dict[str, str]]:
-    if not path.is_file():
-        return []
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def _is_locked(run: Run) -> bool:

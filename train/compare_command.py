@@ -92,14 +92,30 @@ def _cells(entry: "Entry", *, final: bool) -> list[str | float]:
     cells: list[str | float] = [
         entry.arch,
         run,
-        f"{entry.valid_loss:.4f}{_spread(entry.valid_loss_spread, 4)}",
-        f"{entry.valid_accuracy:.3f}{_spread(entry.valid_accuracy_spread, 3)} {_range(entry.valid_accuracy_interval)}",
+        loss_in_words(entry),
+        accuracy_in_words(entry),
         round(entry.seconds, 1),
         "-" if entry.million_parameters is None else round(entry.million_parameters, 1),
     ]
     if final:
-        cells += [f"{entry.test_loss:.4f}", f"{entry.test_accuracy:.3f} {_range(entry.test_accuracy_interval)}"]
+        cells += test_in_words(entry)
     return cells
+
+
+def loss_in_words(entry: "Entry") -> str:
+    """Validation loss, and its spread over seeds."""
+    return f"{entry.valid_loss:.4f}{_spread(entry.valid_loss_spread, 4)}"
+
+
+def accuracy_in_words(entry: "Entry") -> str:
+    """Validation accuracy with its spread over seeds and its interval."""
+    spread, interval = _spread(entry.valid_accuracy_spread, 3), _range(entry.valid_accuracy_interval)
+    return f"{entry.valid_accuracy:.3f}{spread} {interval}"
+
+
+def test_in_words(entry: "Entry") -> tuple[str, str]:
+    """Loss on the test set, and accuracy with its interval."""
+    return f"{entry.test_loss:.4f}", f"{entry.test_accuracy:.3f} {_range(entry.test_accuracy_interval)}"
 
 
 def _spread(value: float | None, digits: int) -> str:

@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import files
-from ..errors import BirdsError, ProjectError, UsageError
-from ..evaluation import evaluate
-from ..export import export
+from ..errors import ProjectError, UsageError
 from ..files import Project
 from ..models import architectures
 from ..models.held_out import labelled
@@ -20,7 +18,8 @@ from ..models.statistics import wilson_interval
 from ..progress import SILENT, Progress
 from .comparison_table import Entry, draw_table, table_as_csv
 from .dataset import Dataset, read_dataset
-from .repeats import mean_and_spread, repeat
+from .repeats import mean_and_spread
+from .series import train_each
 
 FINAL_NOTE = (
     "Choose by the validation loss. A network chosen by its test figures has been fitted to the test set, and these "
@@ -81,20 +80,14 @@ def compare(
     if final:
         labelled(place.dataset / "test")
     groups = [[_of_this_split(place, dataset, name)] for name in dict.fromkeys(runs)]
-    failed: dict[str, str] = {}
-    for number, arch in enumerate(dict.fromkeys(archs), 1):
-        progress.note(f"{arch} ({number} of {len({*archs})})")
-        seeds = range(seed, seed + repeats)
-        try:
-            trained = repeat(project, seeds, arch=arch, progress=progress, **settings)
-        except BirdsError as error:
-            failed[arch] = str(error)
-            progress.note(f"{arch} failed: {error}")
-        else:
-            groups.append([find_run(place, result.run) for result in trained.runs])
-    ranking = sorted((_entry(group, len(dataset.valid)) for group in _distinct(groups)), key=lambda e: e.valid_loss)
+    to_train = list(dict.fromkeys(archs))
+    each = [{**settings, "seed": seed, "arch": arch} for arch in to_train]
+    outcomes = train_each(project, each, to_train, repeats=repeats, progress=progress)
+    failed = {arch: why for arch, outcome in zip(to_train, outcomes, strict=True) if (why := outcome.failed)}
+    groups += [[find_run(place, run) for run in outcome.runs] for outcome in outcomes if outcome.runs]
+    ranking = sorted((entry_of(group, len(dataset.valid)) for group in _distinct(groups)), key=lambda e: e.valid_loss)
     if final:
-        ranking = [_with_test_figures(entry, project, progress) for entry in ranking]
+        ranking = [with_test_figures(entry, project, progress) for entry in ranking]
     if not ranking:
         return CompareResult([], failed, None, None)
     csv, picture = place.runs / "comparison.csv", place.runs / "comparison.png"
@@ -119,7 +112,7 @@ def _distinct(groups: list[list[Run]]) -> list[list[Run]]:
     return list({tuple(run.name for run in group): group for group in groups}.values())
 
 
-def _entry(runs: list[Run], pictures: int) -> Entry:
+def entry_of(runs: list[Run], pictures: int) -> Entry:
     """A row of the table for runs that differ in their seed only, judged on so many validation pictures."""
     results = [run.result or {} for run in runs]
     loss, loss_spread = mean_and_spread([result["valid_loss"] for result in results])
@@ -139,7 +132,11 @@ def _entry(runs: list[Run], pictures: int) -> Entry:
     )
 
 
-def _with_test_figures(entry: Entry, project: Path, progress: Progress) -> Entry:
+def with_test_figures(entry: Entry, project: Path, progress: Progress) -> Entry:
+    """The same row with figures of the exported runs on the held-out test set."""
+    from ..evaluation import evaluate  # which few ask for
+    from ..export import export
+
     for run in entry.runs:
         export(project, run, only_if_changed=True, progress=progress)
     tests = [evaluate(project, run, progress=progress) for run in entry.runs]

@@ -35,19 +35,23 @@ class Entry:
 
 
 def table_as_csv(ranking: Sequence[Entry], *, final: bool) -> str:
-    """One row an entry; an interval is two columns, and without `final` there are none of the test set."""
-    rows = []
-    for entry in ranking:
-        row: dict[str, Any] = {}
-        for name, value in asdict(entry).items():
-            if name.startswith("test_") and not final:
-                continue
-            if name.endswith("_interval"):
-                row[f"{name.removesuffix('interval')}low"], row[f"{name.removesuffix('interval')}high"] = value
-            else:
-                row[name] = " ".join(value) if name == "runs" else value
-        rows.append(row)
+    """One row an entry; without `final` there are no columns of the test set."""
+    rows = [columns_of(entry, final=final) for entry in ranking]
     return as_csv(list(rows[0]), [list(row.values()) for row in rows])
+
+
+def columns_of(entry: Entry, *, final: bool) -> dict[str, Any]:
+    """The cells of a row by column; an interval is two."""
+    row: dict[str, Any] = {}
+    for name, value in asdict(entry).items():
+        if name.startswith("test_") and not final:
+            continue
+        if name.endswith("_interval"):
+            low, high = value or (None, None)
+            row[f"{name.removesuffix('interval')}low"], row[f"{name.removesuffix('interval')}high"] = low, high
+        else:
+            row[name] = " ".join(value) if name == "runs" else value
+    return row
 
 
 def draw_table(ranking: Sequence[Entry], pictures: int, path: Path) -> None:

@@ -20,6 +20,8 @@ class _OfProbabilities(torch.nn.Module):
     class_weights : [classes], or None where all weigh the same.
     """
 
+    class_weights: torch.Tensor | None
+
     def __init__(self, class_weights: torch.Tensor | None) -> None:
         super().__init__()
         self.register_buffer("class_weights", class_weights)
@@ -70,4 +72,4 @@ def plain_cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> float:
 
 def plain(tensor: torch.Tensor) -> torch.Tensor:
     """Without the type that fastai gives to pictures and labels, which it refuses to mix."""
-    return tensor.as_subclass(torch.Tensor)  # type: ignore[no-any-return,no-untyped-call]
+    return tensor.as_subclass(torch.Tensor)

@@ -135,7 +135,7 @@ def test_runs_on_another_split_or_other_classes_are_not_ranked_together(project:
 def test_what_cannot_be_compared_is_told_before_anything_is_trained(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(comparison, "repeat", pytest.fail)
+    monkeypatch.setattr(comparison, "train_each", pytest.fail)
     one = run_of(project, ARCHS[0])
     with pytest.raises(UsageError, match="nothing to compare"):
         compare(project, [one, one])
