@@ -7,7 +7,7 @@ let model = null;
 let asking = null; // the request under way; another picture takes its place
 let shownUrl = "";
 
-const percent = (share) => (share >= 0.995 ? "over 99 %" : share < 0.01 ? "under 1 %" : `${Math.round(100 * share)} %`);
+const percent = (share) => (share >= 0.995 ? "over 99%" : share < 0.01 ? "under 1%" : `${Math.round(100 * share)}%`);
 
 // -- what is shown
 
@@ -46,7 +46,7 @@ function link(text, address) {
 
 // What a licence asks for: who made it, where it is from, and the licence itself.
 function credit(example) {
-  const parts = [link(example.attribution, example.page_url)];
+  const parts = ["Example: ", link(example.attribution, example.page_url)];
   if (!example.attribution.includes(example.licence)) parts.push(", ", link(example.licence, example.licence_url));
   else if (example.licence_url) parts.push(" (", link("licence", example.licence_url), ")");
   return parts;
@@ -157,7 +157,7 @@ function showModel() {
   const { test } = model;
   byId("quality").textContent = test
     ? `On ${test.n} pictures that it had not seen it was right in ${percent(test.accuracy)} of cases` +
-      (test.accuracy_interval ? ` (95 % interval: ${test.accuracy_interval.map(percent).join(" to ")}).` : ".")
+      (test.accuracy_interval ? ` (95% interval: ${test.accuracy_interval.map(percent).join(" to ")}).` : ".")
     : "How good it is was not measured on a test set.";
   byId("classes").replaceChildren(...model.classes.map((one) => {
     const made = document.createElement("li");

@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from birds.files import Project
 from birds.models.manifest import Manifest, ModelClass, Preprocess
+from birds.reconcile import inspect_stored, reconcile
+from birds.record import Provenance, Record, State
 from birds.serve.app import Served
 from birds.serve.examples import Example
 from birds.serve.identify import Identifier
@@ -151,6 +153,33 @@ def by_colour() -> type[ByColour]:
 def client_at() -> type[Client]:
     """``client_at(port)``: somebody who speaks to the server there."""
     return Client
+
+
+def _plant(project: Project, rows: list[tuple[str, str, Provenance, str]], data: bytes) -> None:
+    """Stored files: label, name, provenance, part of the split. Their bytes differ."""
+    for number, (label, name, _, _) in enumerate(rows):
+        path = project.images / label / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data + bytes([number]))
+    with Record(project) as record:
+        reconcile(project, record)
+        inspect_stored(project, record)
+        parts = []
+        by_name = {(file.label, file.name): file for file in record.files()}
+        for label, name, origin, part in rows:
+            file = by_name[label, name]
+            record.forget_file(file.id)
+            new = record.add_file(
+                label, name, sha256=file.sha256, picture=file.picture, provenance=origin, state=State.STORED
+            )
+            parts.append((new, part))
+        record.remember_split(parts)
+
+
+@pytest.fixture(scope="session")
+def plant() -> Callable[..., None]:
+    """``plant(project, [(label, name, provenance, part), ...], data)``: pictures of a project and its split."""
+    return _plant
 
 
 @pytest.fixture

@@ -14,13 +14,13 @@ import pytest
 from birds import images
 from birds.files import Project
 from birds.moves import image_path
-from birds.reconcile import inspect_stored, reconcile
-from birds.record import Provenance, Record, State
+from birds.record import Provenance
 from birds.serve.examples import examples
 from birds.serve.limits import Limits
 from PIL import Image, ImageCms
 
 Serving = Callable[..., Any]
+Plant = Callable[..., None]
 
 
 def test_every_hostile_file_is_answered_or_refused_with_a_reason(serving: Serving, real_data: Path, red: bytes) -> None:
@@ -120,32 +120,11 @@ def tagged(picture: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def plant(project: Project, rows: list[tuple[str, str, Provenance, str]], data: bytes) -> None:
-    """Stored files: label, name, provenance, part of the split. Their bytes differ."""
-    for number, (label, name, _, _) in enumerate(rows):
-        path = project.images / label / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data + bytes([number]))
-    with Record(project) as record:
-        reconcile(project, record)
-        inspect_stored(project, record)
-        parts = []
-        by_name = {(file.label, file.name): file for file in record.files()}
-        for label, name, origin, part in rows:
-            file = by_name[label, name]
-            record.forget_file(file.id)
-            new = record.add_file(
-                label, name, sha256=file.sha256, picture=file.picture, provenance=origin, state=State.STORED
-            )
-            parts.append((new, part))
-        record.remember_split(parts)
-
-
 def openly(code: str | None, **more: str) -> Provenance:
     return Provenance("gbif", licence=code, **more)
 
 
-def test_only_training_pictures_under_an_open_licence_are_shown(project: Project, red: bytes) -> None:
+def test_only_training_pictures_under_an_open_licence_are_shown(project: Project, red: bytes, plant: Plant) -> None:
     plant(
         project,
         [
@@ -166,7 +145,7 @@ def test_only_training_pictures_under_an_open_licence_are_shown(project: Project
     assert shown.licence_url == "https://creativecommons.org/licenses/by-sa/4.0/"
 
 
-def test_strangers_words_stay_words(project: Project, red: bytes) -> None:
+def test_strangers_words_stay_words(project: Project, red: bytes, plant: Plant) -> None:
     origin = openly(
         "cc-by-4.0", attribution="A\u202eB\n<b>C</b>", page_url="javascript:alert(1)", licence_url="file:///etc/passwd"
     )
@@ -182,7 +161,7 @@ def test_there_is_nothing_to_show_without_a_record(project: Project) -> None:
     assert not project.hidden.exists()
 
 
-def test_what_is_shown_does_not_say_where_it_was_taken(serving: Serving, project: Project) -> None:
+def test_what_is_shown_does_not_say_where_it_was_taken(serving: Serving, project: Project, plant: Plant) -> None:
     data = tagged(Image.new("RGB", (800, 600), (200, 30, 30)))
     assert all(word in data for word in (b"Nester", b"GPSLatitude", b"mill"))
     plant(project, [("cigüeña", "nest.jpg", openly("cc-by-4.0", author="D. Diaz"), "train")], data)
@@ -199,7 +178,7 @@ def test_what_is_shown_does_not_say_where_it_was_taken(serving: Serving, project
     assert not any(word in answer.body for word in (b"Nester", b"GPS", b"mill", b"Exif"))
 
 
-def test_an_example_that_is_gone_is_refused(serving: Serving, project: Project, red: bytes) -> None:
+def test_an_example_that_is_gone_is_refused(serving: Serving, project: Project, red: bytes, plant: Plant) -> None:
     plant(project, [("cigüeña", "a.jpg", openly("cc0-1.0"), "train")], red)
     found = examples(project, ["cigüeña"])
     image_path(project, found["cigüeña"].file).unlink()
