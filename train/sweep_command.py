@@ -77,9 +77,10 @@ def sweep(
     plan = Plan({**plan.shared, **shared}, {**plan.vary, **varied}, plan.settings)
     of_project = config.load(project).train
     where = str(file or "A sweep")
-    settings = [
-        config.train_arguments({**of_project, **config.train_settings(one, where)}) for one in plan.combinations()
-    ]
+    settings = []
+    for one in plan.combinations():
+        arguments = config.train_arguments({**of_project, **config.train_settings(one, where)})
+        settings.append({key: arguments[key] for key in [*one, *arguments] if key in arguments})  # in the order asked
     from .comparison import FINAL_NOTE  # torch and fastai: after the flags are known to be good
     from .sweep import sweep as try_all
 

@@ -101,10 +101,12 @@ def draw_courses(rows: Sequence[Row], histories: Sequence[History], classes: int
                     **style,
                 )
         longest = max(len(history) for _, history in courses)
-        highest = max(float(one["valid_loss"]) for _, history in courses for one in history if _is_finite(one))
-        loss.set(ylim=(0, min(1.05 * highest, _GIVEN_UP * math.log(classes))), ylabel="nats")
+        seen = [float(one["valid_loss"]) for _, history in courses for one in history if _is_finite(one)]
+        top = max(min(max(seen), _GIVEN_UP * math.log(classes)), 1.2 * min(seen))
+        margin = 0.06 * (top - min(seen)) or 0.1
+        loss.set(ylim=(max(0.0, min(seen) - margin), top + margin))
         accuracy.set(ylim=(0, 1))
-        loss.set_title("Validation loss (cross-entropy); the marker is the epoch that was kept")
+        loss.set_title("Validation loss (cross-entropy, nats)")
         accuracy.set_title("Validation accuracy")
         for axis in axes:
             axis.set(xlabel="epoch", xlim=(0.5, longest + 0.5))
@@ -118,7 +120,7 @@ def draw_courses(rows: Sequence[Row], histories: Sequence[History], classes: int
             labels[::-1],
             loc="outside right upper",
             frameon=False,
-            title="\n".join(["Best first", *rest]),
+            title="\n".join(["Best first; marked is the epoch that was kept", *rest]),
         )
         files.write_bytes(path, as_png(figure))
 
