@@ -15,10 +15,11 @@ from .clean.command import clean
 from .console import print_error
 from .demo.command import gallery
 from .errors import BirdsError
-from .evaluation.command import evaluate
+from .evaluation.command import evaluate, report
 from .explore.command import explore
 from .export.command import export
 from .export.push_command import push
+from .importing.command import import_
 from .models.archs_command import archs
 from .models.runs_command import runs
 from .predict.command import predict
@@ -84,6 +85,7 @@ for _command in (
     attributions,
 ):  # fmt: skip
     app.command()(_command)
+app.command("import")(import_)
 
 
 def main() -> None:

@@ -247,6 +247,15 @@ def as_jpeg(decoded: Decoded, data: bytes) -> bytes:
     return buffer.getvalue()
 
 
+def as_png(image: Image.Image) -> bytes:
+    """`image` as it is, without loss and without anything but its pixels."""
+    bare = image.copy()
+    bare.info.clear()  # profiles and texts of the file it came from
+    buffer = io.BytesIO()
+    bare.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 def exif_of(source: Path | bytes) -> tuple[Image.Exif, dict[int, object]]:
     """The EXIF of a picture by its header alone, and its details (the IFD "Exif"). Raises whatever bytes lead to."""
     with _open(source) as opened:

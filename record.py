@@ -289,6 +289,10 @@ class Record:
         self._db.execute("DELETE FROM splits")
         self._db.executemany("INSERT INTO splits (file, part) VALUES (?, ?)", parts)
 
+    def add_to_split(self, parts: Iterable[tuple[int, str]]) -> None:
+        """Give files a part, as (file id, part) pairs; what others have stays."""
+        self._db.executemany("INSERT OR REPLACE INTO splits (file, part) VALUES (?, ?)", parts)
+
     def split_parts(self) -> dict[int, str]:
         """The part (train, val or test) of each file of the newest split, by file id."""
         return {row["file"]: row["part"] for row in self._db.execute("SELECT file, part FROM splits")}

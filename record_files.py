@@ -24,6 +24,9 @@ class Author(StrEnum):
     PERSON = "person"
 
 
+IMPORTED = "import:"  # begins the source of pictures that came with a dataset, whose makers chose them
+
+
 @dataclass(frozen=True, slots=True)  # there may be 100,000 of it
 class Provenance:
     """Where a picture came from. ``source`` is ``local`` for files a person put there."""
@@ -40,6 +43,11 @@ class Provenance:
     licence_url: str | None = None
     attribution: str | None = None
     observation: str | None = None
+
+    @property
+    def is_imported(self) -> bool:
+        """Whether it came with a dataset: small pictures of those are meant to be small."""
+        return self.source.startswith(IMPORTED)
 
 
 @dataclass(frozen=True, slots=True)

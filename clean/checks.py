@@ -2,7 +2,8 @@
 
 Three findings are sure enough to act on alone (`automatic`): unreadable files, exact copies within a label, and a
 shorter side under `images.MIN_SIDE` pixels. All others wait for a person; of these, `poor_quality` finds what has a
-score of `quality.scores` under the check's threshold.
+score of `quality.scores` under the check's threshold. Pictures of imported datasets are not too small: 28 pixels a side
+are what the makers of MNIST chose.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -47,9 +48,15 @@ def automatic(stored: Sequence[PictureFile], kept: set[tuple[int, str]]) -> Find
             found[file.id] = Reason.UNREADABLE
         elif first[copies] != file.id:
             found[file.id] = Reason.EXACT_COPY
-        elif content.width and content.height and min(content.width, content.height) < MIN_SIDE:
+        elif _is_too_small(file):
             found[file.id] = Reason.TOO_SMALL
     return found
+
+
+def _is_too_small(file: PictureFile) -> bool:
+    """Whether the shorter side is under `MIN_SIDE` pixels, unless the picture came with a dataset."""
+    width, height = file.content.width, file.content.height
+    return bool(width and height and min(width, height) < MIN_SIDE and not file.provenance.is_imported)
 
 
 def poor_quality(
@@ -69,7 +76,7 @@ def poor_quality(
         Finding(file.id, Reason(check), score)
         for file in files
         for check, score in scores.get(file.picture, {}).items()
-        if score < limits[check]
+        if score < limits[check] and not (check == Reason.TOO_SMALL and file.provenance.is_imported)
     ]
 
 

@@ -115,6 +115,11 @@ def check(folder: Path, progress: Progress = SILENT) -> CheckResult:
     )
 
 
+def part_called(name: str) -> str | None:
+    """The part that people call `name`: val for ``Validation``, None for what is no part."""
+    return next((part for part, names in _NAMES.items() if name.casefold() in names), None)
+
+
 def _parts(folder: Path) -> dict[str, Path]:
     """Part -> its folder, in the order of `_NAMES`."""
     if not folder.is_dir():
