@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import web
-from ..errors import ModelError
+from ..errors import ModelError, ProjectError
 from ..files import Project
 from ..progress import SILENT, Progress
 from ..web_guard import HostNames
 from .app import Served, serve_app
-from .examples import examples
+from .examples import Example, examples
 from .guard import Guard
 from .identify import Identifier
 from .limits import Limits
@@ -105,7 +105,7 @@ def serve(
     identifier = Identifier(loaded.manifest, loaded.engine("onnx", threads=1), limits, top=top)
     try:
         place = Project(Path(project))
-        shown = examples(place, loaded.labels) if loaded.run else {}
+        shown = _examples(place, loaded, progress)
         served = Served(identifier, limits, place, shown, frozenset(trust_proxies))
         server = ModelServer(served, port=port, host=host, allow_public=allow_public, allow_hosts=allow_hosts)
         identifier.warm_up()
@@ -116,6 +116,17 @@ def serve(
     finally:
         identifier.close()
     return ServeResult(served.tally.identified, served.tally.refused)
+
+
+def _examples(project: Project, loaded: "LoadedModel", progress: Progress) -> dict[str, Example]:
+    """What can be shown of the classes: nothing of a bundle that left its project."""
+    if loaded.run is None:
+        return {}
+    try:
+        return examples(project, loaded.labels)
+    except ProjectError as error:  # a folder that can only be read, say
+        progress.note(f"No picture of a class is shown. {error.message}")
+        return {}
 
 
 def open_model(project: Path, model: str | Path | None) -> "LoadedModel":
