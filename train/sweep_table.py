@@ -8,9 +8,9 @@ from typing import Any
 
 from .. import files
 from ..drawing import as_png, new_figure, shortened
+from ..models.verdict import History
 from ..tables import as_csv
 from .comparison_table import Entry, columns_of
-from .curves import History
 
 # Okabe and Ito, "Color Universal Design" (2008), without yellow, which is too light on white; a marker for each as well
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")

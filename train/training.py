@@ -14,9 +14,11 @@ import torch
 from .. import files
 from ..errors import TrainError
 from ..models.autocast import Autocast
+from ..models.curves import draw_curves
 from ..models.gate import fastai
 from ..models.precision import Choice
 from ..models.runs import Run
+from ..models.verdict import verdict
 from ..models.weights import NONE
 from ..progress import Progress
 from . import recipe_2024
@@ -24,7 +26,6 @@ from .averaging import AverageWeights
 from .calibration import temperature, validation_logits
 from .callbacks import Epochs, FixedStatistics, FrozenBody, Row, SaveBest, TrainingLoss, load_weights, save
 from .checkpoints import Checkpoint, last_checkpoint, remove_checkpoints, seed_phase
-from .curves import draw_curves, verdict
 from .dataset import Dataset
 from .finder import suggest_lr
 from .head_features import FeatureSource, RandomViews, head_learner
@@ -240,7 +241,7 @@ class Training:
             images_per_second=round(pictures / seconds, 1),
         )
         draw_curves(self.history, self.run.folder / "curves.png")
-        self.progress.note(verdict(self.history))
+        self.progress.note(verdict(self.history).in_words)
         more = {"best_phase": best["phase"], "temperature": degree}
         files.write_json(self.run.folder / "result.json", {**asdict(result), **more})
         remove_checkpoints(self.run.checkpoints)
