@@ -4,6 +4,7 @@ Every figure takes pictures one by one or with a weight each, so that `evaluatio
 several times.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 from statistics import NormalDist
@@ -61,6 +62,27 @@ def per_class(matrix: np.ndarray) -> list[ClassFigures]:
         f1 = 2 * right / (n + predicted) if n + predicted else None
         figures.append(ClassFigures(n, precision, recall, interval_of(right, n), f1))
     return figures
+
+
+@dataclass(frozen=True)
+class ConfusedPair:
+    """Pictures of class ``true`` that were taken for ``predicted``; ``of`` there were of that class."""
+
+    true: str
+    predicted: str
+    n: int
+    of: int
+
+    @property
+    def in_words(self) -> str:
+        return f"{self.n} of {self.of} {self.true} {'was' if self.n == 1 else 'were'} taken for {self.predicted}"
+
+
+def most_confused(matrix: np.ndarray, labels: Sequence[str], most: int) -> list[ConfusedPair]:
+    """The cells beside the diagonal of a confusion matrix that hold most pictures, the most first."""
+    cells = [(int(matrix[i, j]), i, j) for i, j in np.argwhere(matrix > 0) if i != j]
+    cells.sort(key=lambda cell: (-cell[0], -cell[0] / matrix[cell[1]].sum(), cell[1], cell[2]))
+    return [ConfusedPair(labels[i], labels[j], n, int(matrix[i].sum())) for n, i, j in cells[:most]]
 
 
 def losses(probability: np.ndarray, truth: np.ndarray) -> np.ndarray:
