@@ -80,9 +80,9 @@ def _birds(
 
 
 for _command in (
-    commands.run, scrape, clean, explore, split, train, compare, sweep, lr_find, export, push, evaluate, predict,
-    serve, commands.demo, gallery, commands.doctor, commands.status, runs, archs, commands.species, commands.images,
-    attributions,
+    commands.run, scrape, clean, explore, split, train, compare, sweep, lr_find, export, push, evaluate, report,
+    predict, serve, commands.demo, gallery, commands.doctor, commands.status, runs, archs, commands.species,
+    commands.images, attributions,
 ):  # fmt: skip
     app.command()(_command)
 app.command("import")(import_)

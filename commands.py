@@ -58,10 +58,11 @@ def _given(flags: dict[str, Any]) -> dict[str, Any]:
 
 
 def _summary(evaluated: dict[str, Any], exported: dict[str, Any]) -> str:
-    low, high = evaluated["accuracy_interval"]
+    interval = evaluated["accuracy_interval"]
+    spread = f"95% interval {interval[0]:.3f} to {interval[1]:.3f}" if interval else "too few for an interval"
     return (
-        f"Test accuracy {evaluated['accuracy']:.3f} (95% interval {low:.3f} to {high:.3f}) on {evaluated['n']} unseen "
-        f"pictures.\nModel: {exported['bundle']}/export.pkl\nConfusion matrix: {evaluated['confusion_matrix']}"
+        f"Test accuracy {evaluated['accuracy']:.3f} ({spread}) on {evaluated['n']} unseen pictures.\n"
+        f"Model: {exported['bundle']}\nReport: {evaluated['report']}"
     )
 
 

@@ -95,7 +95,7 @@ def run(
     progress.note("5/6 export")
     exported = export(project, trained.run, only_if_changed=True, progress=progress)
     progress.note("6/6 evaluate")
-    judged = evaluate(project, trained.run, progress=progress)
+    judged = evaluate(project, trained.run, report=True, progress=progress)
     return PipelineResult(
         scrape=asdict(scraped) if scraped else None,
         clean=asdict(cleaned),

@@ -2,5 +2,13 @@
 
 from ..lazy import public
 
-__all__ = ["EvaluateResult", "evaluate"]
-__getattr__ = public(__name__, {"evaluate": "stage", "EvaluateResult": "stage"})
+__all__ = ["ComparisonResult", "EvaluateResult", "compare_models", "evaluate"]
+__getattr__ = public(
+    __name__,
+    {
+        "evaluate": "stage",
+        "compare_models": "stage",
+        "EvaluateResult": "results",
+        "ComparisonResult": "comparison",
+    },
+)

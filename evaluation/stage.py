@@ -1,48 +1,36 @@
-"""How good the exported model is, on pictures it never saw."""
+"""How good the exported model is, on pictures it never saw.
 
-from dataclasses import asdict, dataclass, field, replace
+What was exported is judged, by the engine that predicts with it: never features kept from training, never the run's
+checkpoints (but for the network after phase 1, which is not exported).
+"""
+
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-import torch
+import numpy as np
 
-from .. import images
-from ..errors import ImageError, ProjectError, UsageError
-from ..files import Project
-from ..models.held_out import HeldOut, Labelled, held_out, labelled, refuse_another_split
-from ..models.pickles import find_export, load_export
-from ..models.statistics import confusion_matrix, per_class, wilson_interval
-from ..models.trained import classes_of, load_phase, phases_of, probabilities
+from ..errors import ModelError, ProjectError, UsageError
+from ..models.held_out import Labelled
+from ..models.statistics import MIN_FOR_INTERVAL
 from ..progress import SILENT, Progress
-from .charts import draw_confusion
+from . import comparison
+from .comparison import ComparisonResult
+from .judging import Judge, Judged, judge
+from .measuring import measured
+from .origins import origins
+from .outdated import remember
+from .overlap import groups_and_overlap
+from .results import EvaluateResult, Overlap
+from .subject import FINAL, HEAD, NetworkJudge, Subject, head_network, open_judge, open_subject
+from .writing import Found, write, write_comparison, write_with_page
 
-PHASES = ("head", "final", "both")
+if TYPE_CHECKING:
+    from ..models.architectures import Classifier
 
+__all__ = ["EvaluateResult", "compare_models", "evaluate"]
 
-@dataclass(frozen=True)
-class EvaluateResult:
-    """Figures on ``n`` pictures. ``loss`` is cross-entropy in nats; the interval is Wilson's at 95%.
-
-    Attributes
-    ----------
-    per_class : label -> n, precision, recall, recall_interval, f1.
-    skipped : reason -> number of pictures that could not be judged (unreadable, or of a class the model has not).
-    confusion_matrix : path of the picture.
-    phases : with ``--phase both``, the same figures after each phase.
-    corrected : where a person decided about test pictures after a run was finished: the same figures with these
-        decisions. The others are of the test set as it was split.
-    """
-
-    model: str
-    n: int
-    loss: float
-    accuracy: float
-    accuracy_interval: tuple[float, float]
-    per_class: dict[str, dict[str, Any]]
-    skipped: dict[str, int] = field(default_factory=dict)
-    confusion_matrix: str | None = None
-    phases: dict[str, "EvaluateResult"] = field(default_factory=dict)
-    corrected: "EvaluateResult | None" = None
+PHASES = (HEAD, FINAL, "both")
 
 
 def evaluate(
@@ -50,16 +38,24 @@ def evaluate(
     model: str | Path | None = None,
     *,
     data: Path | None = None,
-    phase: str = "final",
+    phase: str = FINAL,
+    exported: str | None = None,
+    trust: bool = False,
+    report: bool = False,
     progress: Progress = SILENT,
 ) -> EvaluateResult:
     """Evaluate an exported model on the held-out test set, or on another folder of labelled folders.
 
+    Tables and charts are written to ``runs/NAME/evaluation/`` (of a model without a run to ``evaluations/NAME/``).
+
     Parameters
     ----------
-    model : an ``export.pkl``, a bundle, or a run's name; default the newest finished run.
+    model : a bundle, a run's name or folder, or one exported file; default the newest finished run.
     data : a folder with one folder of pictures for each label; default ``dataset/test``.
     phase : ``final`` (what was exported), ``head`` (the same network after phase 1), or ``both``.
+    exported : ``onnx``, ``safetensors`` or ``fastai``: which of the bundle's files to judge. Default the first there.
+    trust : open an export.pkl from elsewhere, which can run any code.
+    report : make the page ``report.html`` as well, with what needs the network itself.
 
     Raises
     ------
@@ -67,76 +63,139 @@ def evaluate(
     """
     if phase not in PHASES:
         raise UsageError(f"There is no phase {phase!r}.", f"Choose from {', '.join(PHASES)}.")
-    path, run = find_export(project, model)
-    place = Project(Path(project))
-    folder = Path(data) if data else place.dataset / "test"
-    if not data:
-        refuse_another_split(place, run)
-    test = HeldOut(labelled(folder)) if data else held_out(place)
-    if phase != "final" and (run is None or "head" not in phases_of(run)):
-        raise UsageError("This model has no head phase.", "It was trained from scratch, or its run is gone.")
-    learner = load_export(path)
-    pictures, skipped = _readable(test.as_split, folder, classes_of(learner), progress)
-    corrected = _readable(test.corrected, folder, classes_of(learner), SILENT) if test.corrected else None
-    pictures_of = run.folder if run else path.parent
-    progress.note(f"Evaluating {path} on {len(pictures)} pictures of {folder}.")
-    results: dict[str, EvaluateResult] = {}
-    for name in ("final", "head") if phase == "both" else (phase,):
-        if name == "head":
-            assert run is not None
-            load_phase(learner, run, "head")
-        results[name] = _judge(learner, str(path), pictures, skipped, pictures_of / f"confusion-{name}.png")
-        if corrected:
-            plot = pictures_of / f"confusion-{name}-corrected.png"
-            results[name] = replace(results[name], corrected=_judge(learner, str(path), *corrected, plot))
-    if phase != "both":
-        return results[phase]
-    return EvaluateResult(**{**vars(results["final"]), "phases": {name: results[name] for name in ("head", "final")}})
-
-
-def _readable(
-    listed: Labelled, folder: Path, classes: list[str], progress: Progress
-) -> tuple[Labelled, dict[str, int]]:
-    """Pictures of known labels that can be decoded; and how many could not be judged, by reason."""
-    pictures: Labelled = []
-    skipped: dict[str, int] = {}
-    for path, label in listed:
-        if label not in classes:
-            reason = "unknown_label"
-        else:
-            try:
-                images.open_rgb(path)
-            except ImageError as error:
-                reason = str(error.reason)
-            else:
-                pictures.append((path, label))
-                continue
-        skipped[reason] = skipped.get(reason, 0) + 1
-        progress.note(f"Not judged ({reason}): {path}")
-    if not pictures:
-        raise ProjectError(
-            f"{folder} has no picture of the model's classes ({', '.join(classes)}).",
-            "It should hold one folder of pictures for each label.",
+    subject = open_subject(project, model, data=data, exported=exported, trust=trust, progress=progress)
+    heads = head_network(subject.opened.run) if phase != FINAL else None
+    progress.note(f"Evaluating {subject.opened.path} on {subject.folder}.")
+    found: dict[str, EvaluateResult] = {}
+    if heads is not None:
+        judged = NetworkJudge(heads, subject.opened.manifest.preprocess)
+        found[HEAD] = _evaluated(subject, judged, HEAD, others={}, report=report and phase == HEAD, progress=progress)
+    if phase != HEAD:
+        found[FINAL] = _evaluated(
+            subject, open_judge(subject.opened), FINAL, others=found, report=report, progress=progress
         )
-    return pictures, skipped
+    result = found.get(FINAL) or found[HEAD]
+    return replace(result, phases=found) if phase == "both" else result
 
 
-def _judge(learner: Any, model: str, pictures: Labelled, skipped: dict[str, int], plot: Path) -> EvaluateResult:
-    classes = classes_of(learner)
-    probability = probabilities(learner, [path for path, _ in pictures])
-    truth = torch.tensor([classes.index(label) for _, label in pictures])
-    loss = torch.nn.functional.nll_loss(probability.double().clamp_min(1e-12).log(), truth).item()
-    predicted = probability.argmax(dim=1)
-    right = int((predicted == truth).sum())
-    matrix = confusion_matrix(truth.numpy(), predicted.numpy(), len(classes))
-    draw_confusion(matrix, classes, plot)
-    return EvaluateResult(
-        model=model,
-        n=len(pictures),
-        loss=loss,
-        accuracy=right / len(pictures),
-        accuracy_interval=wilson_interval(right, len(pictures)),
-        per_class={label: asdict(figures) for label, figures in zip(classes, per_class(matrix), strict=True)},
-        skipped=skipped,
-        confusion_matrix=str(plot),
+def _evaluated(
+    subject: Subject, engine: Judge, phase: str, *, others: dict[str, EvaluateResult], report: bool, progress: Progress
+) -> EvaluateResult:
+    """Judge, measure and write: everything about one network.
+
+    Parameters
+    ----------
+    others : results of other phases, for the page.
+    """
+    manifest, listing = subject.opened.manifest, subject.listing
+    listed = list(dict.fromkeys([*listing.as_split, *(listing.corrected or ())]))
+    judged, skipped = judge(engine, manifest.preprocess, manifest.labels, listed, progress)
+    outputs = subject.outputs if phase == FINAL else subject.outputs / phase
+    corrected = None
+    if listing.corrected is not None:
+        corrected = write(
+            subject,
+            _measured(subject, engine, phase, judged=judged, skipped=skipped, listing=listing.corrected),
+            outputs / "corrected",
+        )
+    found = _measured(subject, engine, phase, judged=judged, skipped=skipped, listing=listing.as_split)
+    found = replace(found, result=replace(found.result, corrected=corrected))
+    if not report:
+        return write(subject, found, outputs)
+    page = subject.page if phase == FINAL else outputs / "report.html"
+    written = write_with_page(
+        subject, found, outputs, page, network=_network(subject, engine), others=others, progress=progress
     )
+    if subject.opened.run is not None and page == subject.opened.run.folder / "report.html":
+        remember(subject.project, subject.opened.run)
+    return written
+
+
+def _measured(
+    subject: Subject, engine: Judge, phase: str, *, judged: Judged, skipped: dict[str, str], listing: Labelled
+) -> Found:
+    """The figures on the pictures of `listing`."""
+    manifest = subject.opened.manifest
+    wanted = {(str(path), label) for path, label in listing}
+    labels = [manifest.labels[index] for index in judged.truth]
+    chosen = judged.where(np.array([pair in wanted for pair in zip(judged.files, labels, strict=True)], dtype=bool))
+    if not len(chosen):
+        raise ProjectError(f"No picture of {subject.folder} could be judged.", "Look at what was said of each.")
+    groups, overlap = groups_and_overlap(subject.project, chosen, subject.training, subject.not_compared)
+    sources = origins(subject.project, chosen)
+    result = measured(
+        chosen,
+        manifest.labels,
+        groups=groups,
+        origins=sources,
+        temperature=manifest.temperature if phase == FINAL else 1.0,
+        threshold=manifest.abstain_threshold,
+        skipped={file: reason for file, reason in skipped.items() if file in {file for file, _ in wanted}},
+        overlap=overlap,
+        model=str(subject.opened.path),
+        engine=engine.name,
+        data=str(subject.folder),
+        warnings=[*subject.warnings, *_warnings(overlap, len(chosen))],
+    )
+    return Found(result, chosen, sources)
+
+
+def _warnings(overlap: Overlap, n: int) -> list[str]:
+    found = []
+    if overlap.exact or overlap.near:
+        both = " and ".join(
+            f"{len(some)} {kind}" for some, kind in ((overlap.exact, "copies"), (overlap.near, "near copies")) if some
+        )
+        found.append(
+            f"Of the {n} pictures the model has learnt from {both}: the figures promise too much. `birds split "
+            "--fresh` and a new run keep copies apart."
+        )
+    if n < MIN_FOR_INTERVAL:
+        found.append(f"{n} pictures are too few to tell how far to trust these figures; no interval is given below 20.")
+    return found
+
+
+def _network(subject: Subject, engine: Judge) -> "Classifier | None":
+    """The network itself, for what an engine can't show; None where only another form of it is there."""
+    if isinstance(engine, NetworkJudge):
+        return engine.network
+    from ..models.network import load_network
+
+    try:
+        return load_network(subject.opened)
+    except ModelError:
+        return None
+
+
+def compare_models(
+    project: Path,
+    first: str | Path,
+    second: str | Path,
+    *,
+    data: Path | None = None,
+    exported: str | None = None,
+    trust: bool = False,
+    progress: Progress = SILENT,
+) -> ComparisonResult:
+    """Judge two models on the same pictures and test whether one is better; parameters as of `evaluate`.
+
+    Pictures whose label only one of them has are left out.
+    """
+    subjects = [
+        open_subject(project, model, data=data, exported=exported, trust=trust, progress=progress)
+        for model in (first, second)
+    ]
+    shared = set(subjects[0].opened.labels) & set(subjects[1].opened.labels)
+    listed = [(path, label) for path, label in subjects[0].listing.as_split if label in shared]
+    if not listed:
+        raise ProjectError("The two models have no class in common that has pictures here.", "Name other ones.")
+    sides, judged = [], []
+    for name, subject in zip((first, second), subjects, strict=True):
+        manifest = subject.opened.manifest
+        one, _ = judge(open_judge(subject.opened), manifest.preprocess, manifest.labels, listed, progress)
+        sides.append((str(name), one.is_right, one.losses))
+        judged.append(one)
+    groups, _ = groups_and_overlap(subjects[0].project, judged[0], None)
+    result = comparison.compared([str(file) for file in judged[0].files], sides[0], sides[1], groups)
+    warnings = list(dict.fromkeys(warning for subject in subjects for warning in subject.warnings))
+    return write_comparison(subjects[0], replace(result, data=str(subjects[0].folder), warnings=warnings))

@@ -74,7 +74,8 @@ def _weighted(activation: torch.Tensor, slope: torch.Tensor) -> torch.Tensor | N
     if activation.ndim == 3 and not (slope[:, -1] == 0).all():  # tokens [N, places, C], the class's before them
         side = int(activation.shape[1] ** 0.5)
         tokens = [
-            tensor[:, -side * side :].transpose(1, 2).unflatten(2, (side, side)) for tensor in (activation, slope)
+            tensor[:, -side * side :].transpose(1, 2).reshape(len(tensor), -1, side, side)
+            for tensor in (activation, slope)
         ]
         return _weighted(*tokens)
     if activation.ndim != 4:
