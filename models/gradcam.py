@@ -54,7 +54,8 @@ def heat_map(
         pictures = pictures.requires_grad_()  # frozen or not, there is something to follow back to
         views = torch.cat([pictures, pictures.flip(-1)]) if network.mirror else pictures
         logits = network.head(network.body(views).mean(0, keepdim=True))[0]
-        slopes = torch.autograd.grad(logits[class_index] - logits.mean(), seen, allow_unused=True)
+        target = logits[class_index] - logits.mean()
+        slopes = torch.autograd.grad(target, seen, allow_unused=True) if seen else ()
     for activation, slope in zip(reversed(seen), reversed(slopes), strict=True):
         if slope is None or not slope.any():
             continue  # behind the last map, or of a token that no class is read from
