@@ -57,9 +57,11 @@ def test_another_class_is_seen_elsewhere() -> None:
 
 
 def small_transformer() -> tuple[nn.Module, int]:
-    from torchvision.models import VisionTransformer
+    from birds.models.gate import torchvision
 
-    body = VisionTransformer(image_size=64, patch_size=8, num_layers=2, num_heads=2, hidden_dim=16, mlp_dim=32)
+    body = torchvision.models.VisionTransformer(
+        image_size=64, patch_size=8, num_layers=2, num_heads=2, hidden_dim=16, mlp_dim=32
+    )
     body.heads = nn.Identity()  # type: ignore[assignment]
     return body, 16
 
