@@ -5,7 +5,6 @@ requests, Retry-After. No thread sleeps for a slow or resting host while another
 a value with a reason, never an exception that stops the batch.
 """
 
-import ctypes
 import os
 import random
 import threading
@@ -13,7 +12,7 @@ import time
 from bisect import insort
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -245,7 +244,7 @@ class Downloader:
                     return Download(candidate, reason=error.reason, is_passing=error.reason is Reason.NEEDS_HEIF)
                 finally:
                     if len(data) > _LARGE_BYTES or pixels > _LARGE_PIXELS:
-                        _give_back_memory()
+                        images.give_back_memory()
 
     def _check(self, candidate: Candidate, data: bytes, number: int) -> Download:
         """Decode what came, and stage what is to be stored of it."""
@@ -272,15 +271,6 @@ def _read(path: Path) -> bytes:
     if len(data) > net.MAX_BYTES:
         raise FetchError(f"{path} is larger than {net.MAX_BYTES} bytes.", reason=Reason.TOO_LARGE)
     return data
-
-
-def _give_back_memory() -> None:
-    """Let glibc return to the system what large pictures left free; does nothing where there is no glibc.
-
-    It keeps that for each thread otherwise: gigabytes, after a few pictures of 50 million pixels.
-    """
-    with suppress(OSError, AttributeError, TypeError):
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 class _Room:

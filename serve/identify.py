@@ -14,7 +14,7 @@ from .. import images
 from ..errors import ImageError
 from ..reasons import Reason
 from .limits import Budget, Limits
-from .refusals import busy, of_image
+from .refusals import Refusal, busy, of_image
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ..models.manifest import Manifest
 
 _T = TypeVar("_T")
+_MANY_PIXELS = 4_000_000  # decoding them takes so long that to give their memory back adds nothing
 
 
 @dataclass(frozen=True)
@@ -68,15 +69,17 @@ class Identifier:
         ------
         Refusal : no picture that can be used, or too many are at work.
         """
-        # All further steps take the small pool's time for their header alone, a fraction of a millisecond.
         found = await self._run(self._ordinary, self._places, lambda: self._at_once(data))
         if found is None:
-            found = await self._run(self._one_large, self._large_places, lambda: self._look(data))
+            found = await self._run(self._one_large, self._large_places, lambda: self._look(data, self._large_pixels))
+        assert found is not None
         return found
 
     async def shown(self, render: Callable[[], bytes]) -> bytes:
-        """What `render` makes of a picture of the project, in the same threads."""
-        return await self._run(self._ordinary, self._places, render)
+        """What `render` makes of a picture of the project, in the same threads. Raises `Refusal` like `identify`."""
+        shown = await self._run(self._ordinary, self._places, lambda: _done_or_refused(render))
+        assert shown is not None
+        return shown
 
     def warm_up(self) -> None:
         """Let the engine compute once, so that the first visitor doesn't wait for what it puts off."""
@@ -90,21 +93,30 @@ class Identifier:
         for pool in (self._ordinary, self._one_large):
             pool.shutdown(wait=True, cancel_futures=True)
 
-    async def _run(self, pool: ThreadPoolExecutor, places: Budget, work: Callable[[], _T]) -> _T:
+    async def _run(
+        self, pool: ThreadPoolExecutor, places: Budget, work: Callable[[], tuple[_T | None, Refusal | None]]
+    ) -> _T | None:
         if not places.take():
             raise busy()
         future = asyncio.get_running_loop().run_in_executor(pool, work)
         future.add_done_callback(lambda _: places.give())  # when the thread is done, not when nobody waits any longer
-        try:
-            return await asyncio.shield(future)
-        except ImageError as error:
-            raise of_image(error) from error
+        done, refusal = await asyncio.shield(future)
+        if refusal:
+            raise refusal
+        return done
 
-    def _at_once(self, data: bytes) -> Identified | None:
-        """None for a picture that is too large to be looked at here."""
-        return None if images.pixels(data) > self._large_pixels else self._look(data)
+    def _at_once(self, data: bytes) -> tuple[Identified | None, Refusal | None]:
+        """As `_look`, but neither for a picture that is too large to be looked at here."""
+        pixels = images.pixels(data)
+        return (None, None) if pixels > self._large_pixels else self._look(data, pixels)
 
-    def _look(self, data: bytes) -> Identified:
+    def _look(self, data: bytes, pixels: int) -> tuple[Identified | None, Refusal | None]:
+        looked = _done_or_refused(lambda: self._found(data))
+        if pixels > _MANY_PIXELS:
+            images.give_back_memory()
+        return looked
+
+    def _found(self, data: bytes) -> Identified:
         decoded = images.decode(data)
         if min(decoded.width, decoded.height) < images.MIN_SIDE:
             message = f"{decoded.width}x{decoded.height} pixels are too few: a side has {images.MIN_SIDE} at least."
@@ -120,3 +132,11 @@ class Identifier:
     def _ranked(self, probabilities: "np.ndarray") -> list[tuple[int, float]]:
         best = (-probabilities).argsort(kind="stable")[: self._top]
         return [(int(index), float(probabilities[index])) for index in best]
+
+
+def _done_or_refused(work: Callable[[], _T]) -> tuple[_T | None, Refusal | None]:
+    """What `work` gives, or why it refuses the picture. The error itself ends here: it holds on to all the pixels."""
+    try:
+        return work(), None
+    except ImageError as error:
+        return None, of_image(error)

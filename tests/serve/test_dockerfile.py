@@ -100,14 +100,19 @@ def _with_dependencies(names: set[str]) -> set[str]:
     return found
 
 
-def test_the_whole_package_and_nothing_else_goes_in() -> None:
+def test_the_whole_package_and_nothing_of_a_project_goes_in() -> None:
     lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     let_in = {line[1:] for line in lines if line.startswith("!")}
+    assert lines[1] == "*"
+    assert let_in == {
+        "LICENSE", "README.md", "pyproject.toml", "constraints.txt", "species.toml", "*.py", "*/*.py", "*/static/*",
+    }  # fmt: skip
     packages = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["packages"]
-    folders = {name.partition(".")[2] for name in packages} - {""}
-    files = {"LICENSE", "README.md", "pyproject.toml", "constraints.txt", "species.toml", "*.py"}
-    assert "*" in lines
-    assert let_in == folders | files
+    for name in packages:
+        folder = ROOT / name.partition(".")[2]
+        files = (path.relative_to(ROOT) for path in folder.iterdir() if path.is_file() and folder != ROOT)
+        assert {path.suffix for path in files} <= {".py"}
+        assert folder.name not in lines
 
 
 def test_hadolint_finds_nothing() -> None:
