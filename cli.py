@@ -16,6 +16,7 @@ from .console import print_error
 from .demo.command import gallery
 from .errors import BirdsError
 from .evaluation.command import evaluate, report
+from .explain.command import explain
 from .explore.command import explore
 from .export.command import export
 from .export.push_command import push
@@ -81,7 +82,7 @@ def _birds(
 
 for _command in (
     commands.run, scrape, clean, explore, split, train, compare, sweep, lr_find, export, push, evaluate, report,
-    predict, serve, commands.demo, gallery, commands.doctor, commands.status, runs, archs, commands.species,
+    explain, predict, serve, commands.demo, gallery, commands.doctor, commands.status, runs, archs, commands.species,
     commands.images, attributions,
 ):  # fmt: skip
     app.command()(_command)

@@ -49,13 +49,19 @@ def split_origin(project: Project) -> str | None:
     return origin if isinstance(origin, str) else None
 
 
-def refuse_another_split(project: Project, run: Run | None) -> None:
-    """Raise ProjectError where `run` was trained on another split: today's test pictures may be its training ones."""
+def refuse_another_split(project: Project, run: Run | None, *, takes_data: bool = True) -> None:
+    """Raise ProjectError where `run` was trained on another split: today's test pictures may be its training ones.
+
+    Parameters
+    ----------
+    takes_data : whether the command has ``--data`` as a way out.
+    """
     ours, theirs = split_origin(project), run.split_origin if run else None
     if run and ours and theirs and ours != theirs:
         raise ProjectError(
             f"{run.name} was trained on another split than that in {project.dataset}, whose test pictures it may know.",
-            "Train again with `birds train`, or name a folder of pictures that it never saw with --data.",
+            "Train again with `birds train`"
+            + (", or name a folder of pictures that it never saw with --data." if takes_data else "."),
         )
 
 

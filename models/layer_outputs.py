@@ -91,6 +91,10 @@ def outputs_of(
     ----------
     network : in eval mode.
     pictures : float [N, 3, size, size], normalised.
+
+    Raises
+    ------
+    UsageError : a layer has no output for each picture; those of `layers_of` have.
     """
     views = [pictures, pictures.flip(-1)] if network.mirror else [pictures]
     found: dict[str, list[torch.Tensor]] = {name: [] for name in names}
@@ -110,6 +114,8 @@ def outputs_of(
         logits = network.head(sum(features) / len(features))
         for name, vectors in latest.items():
             found[name].append(vectors)
+    if lacking := [name for name, some in found.items() if not some]:
+        raise UsageError(f"The layer {lacking[0]!r} has no output for each picture.", "--layers lists those that have.")
     return logits, {name: torch.stack(some).mean(0) for name, some in found.items()}
 
 
@@ -117,7 +123,7 @@ def averaged(output: torch.Tensor) -> torch.Tensor:
     """Maps [N, C, h, w] or [N, h, w, C] and tokens [N, T, C] as [N, C]: the mean over places."""
     if output.ndim == 4:
         return output.mean((1, 2) if is_channels_last(output) else (2, 3))
-    return output.mean(1) if output.ndim == 3 else output
+    return output.mean(1) if output.ndim == 3 else output.clone()  # an activation in place may come next
 
 
 def is_channels_last(maps: torch.Tensor) -> bool:

@@ -11,11 +11,11 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGES = (
     "scrape", "clean", "explore", "split", "train", "export", "evaluation", "predict", "serve", "models", "demo",
-    "importing",
+    "importing", "explain",
 )  # fmt: skip
 # Each layer may import from the ones after it, and within a package from the package itself.
 STAGES = {"scrape", "clean", "explore", "split", "train"}
-AFTER_TRAINING = {"export", "evaluation", "predict", "serve"}  # train compares architectures by the first two
+AFTER_TRAINING = {"export", "evaluation", "predict", "serve", "explain"}  # train compares by the first two
 LEAVES = {
     "record", "reconcile", "species", "duplicates", "images", "net", "web", "files", "config", "console", "progress",
     "errors", "reasons", "lazy", "addresses", "alignment", "fingerprints", "hamming", "looks", "moves", "quality",
