@@ -88,7 +88,9 @@ def _side_by_side(
     processes = multiprocessing.get_context("spawn")  # a fork would take over torch's threads in the middle of things
     end, ours = processes.Pipe(duplex=False)
     threads = max(1, torch.get_num_threads() // jobs)
-    pool = ProcessPoolExecutor(min(jobs, len(settings)), processes, _begin, (end, threads))
+    pool = ProcessPoolExecutor(
+        min(jobs, len(settings)), processes, _begin, (end, threads, multiprocessing.get_start_method())
+    )
     progress.note(f"{jobs} trainings at a time, {'one thread' if threads == 1 else f'{threads} threads'} each.")
     try:
         futures = {pool.submit(_train, project, one, repeats): number for number, one in enumerate(settings)}
@@ -112,8 +114,9 @@ def _side_by_side(
     return outcomes
 
 
-def _begin(end: Connection, threads: int) -> None:
+def _begin(end: Connection, threads: int, start_method: str) -> None:
     """In a new process: its threads, and its end as soon as nobody holds the other side of the pipe."""
+    multiprocessing.set_start_method(start_method, force=True)  # else the loaders' own would be spawned, in every epoch
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process sees to that
     warnings.filterwarnings("ignore", module="PIL")  # as the command line does
     torch.set_num_threads(threads)
