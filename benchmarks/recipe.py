@@ -40,6 +40,7 @@ PIECES: dict[str, Settings] = {
     "class weights": {"class_weights": True},
     "pictures cropped, not squished": {"resize": "crop"},
     "one-cycle, rate 0.003": {"schedule": "one-cycle", "lr": (3e-3,)},
+    "torchvision's padding": {"arch": "{arch}:padding=torch"},
     "192 pixels": {"size": 192},
     "288 pixels": {"size": 288},
 }
@@ -66,8 +67,9 @@ def measure(name: str, seeds: list[int], pieces: dict[str, Settings], common: Se
         for seed in seeds:
             split(project, plain=True, seed=seed)
             for piece, settings in pieces.items():
-                arch, weights = ROWS[name][0], str(weights_file(name))
-                result = train(project, arch=arch, weights=weights, calibrate=False, **common | settings)
+                told = {"arch": "{arch}", "calibrate": False, **common, **settings}
+                told["arch"] = told["arch"].format(arch=ROWS[name][0])
+                result = train(project, weights=str(weights_file(name)), **told)
                 losses[piece].append(result.valid_loss)
                 accuracies[piece].append(result.valid_accuracy)
     rows = []

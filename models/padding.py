@@ -38,10 +38,12 @@ class TensorflowConv2d(nn.Conv2d):
     def forward(self, seen: torch.Tensor) -> torch.Tensor:
         height, width = self.kernel_size
         down, right = self.stride
-        return self._conv_forward(pad_same(seen, (height, width), (down, right)), self.weight, self.bias)
+        padded = pad_same(seen, (height, width), (down, right))
+        found: torch.Tensor = self._conv_forward(padded, self.weight, self.bias)
+        return found
 
 
-@torch.fx.wrap  # type: ignore[misc]  # sizes are numbers when it runs; tracing would take them for unknowns
+@torch.fx.wrap  # sizes are numbers when it runs; tracing would take them for unknowns
 def pad_same(seen: torch.Tensor, kernel: tuple[int, int], stride: tuple[int, int]) -> torch.Tensor:
     """[N, C, h, w] padded with zeros so that a convolution without padding gives ceil(h / stride) rows and so on.
 

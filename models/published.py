@@ -57,7 +57,7 @@ def _classifier(name: str, file: Path) -> nn.Module | None:
     heads = [key for key in sorted(tensors) if key.partition(".")[0] in of_head and key.endswith(".weight")]
     if not heads:
         return None
-    network = torchvision.models.get_model(name, weights=None, num_classes=len(tensors[heads[-1]]))
+    network: nn.Module = torchvision.models.get_model(name, weights=None, num_classes=len(tensors[heads[-1]]))
     own = network.state_dict()
     fits = (key in tensors and tensors[key].shape == own[key].shape for key in own if not key.endswith("_tracked"))
     if not all(fits):

@@ -13,6 +13,7 @@ from ..errors import UsageError
 from ..models import architectures, small
 from ..models.learner import RECIPES
 from ..models.normalisation import COMPUTED, NORMALISATIONS, PUBLISHED
+from ..models.padding import without as without_padding
 from ..models.timm_networks import is_one as is_timm
 from ..models.weights import IMAGENET, NONE
 from .dataset import Dataset
@@ -151,7 +152,7 @@ class Settings:
         if own := [name for name in _OF_OURS if name in given]:
             flags = ", ".join(f"--{name.replace('_', '-')}" for name in own)
             raise UsageError(f"The recipe of 2024 has its own course: {flags} cannot be given.", "Leave --recipe out.")
-        if is_timm(self.arch) or small.is_one(self.arch):
+        if is_timm(self.arch) or small.is_one(self.arch) or without_padding(self.arch) != self.arch:
             raise UsageError("The recipe of 2024 knows torchvision's networks only.", "Leave --recipe out.")
         if not self.is_pretrained:
             raise UsageError(

@@ -5,7 +5,7 @@ numbers.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,9 @@ from ..models.feature_views import VIEWS
 from ..models.gate import fastai
 from ..models.learner import make_learner
 from ..models.precision import Choice, choose, machine_store
+from ..models.published import with_its_padding
 from ..models.runs import Run
+from ..models.weights import IMAGENET
 from ..progress import SILENT, Progress
 from . import recipe_2024
 from .dataset import Dataset, read_dataset
@@ -61,6 +63,9 @@ def train(
     place = Project(Path(project))
     asked = Settings(**settings)
     dataset = read_dataset(place)
+    if asked.recipe != "2024":  # which is left as it was
+        arch = with_its_padding(asked.arch, str(asked.weights or IMAGENET), dataset.train, progress)
+        asked = replace(asked, arch=arch)
     config = asked.config(dataset)
     if asked.recipe == "2024":
         progress.note(recipe_2024.WARNING)
