@@ -134,7 +134,7 @@ def child(project: Path, arch: str, weights: str, seed: int, goal: float) -> Row
     seconds = time.perf_counter() - started
     saved = versions.stop(started)
     run = find_run(Project(project), result.run)
-    export(project, result.run)
+    export(project, result.run, formats=("safetensors",))
     final = evaluate(project, result.run)
     judged: list[Row] = []
     if goal:

@@ -105,6 +105,13 @@ def all_figures(judged: Judged, labels: Sequence[str]) -> dict[str, Any]:
     return {**loss_and_accuracy(judged), "per_class": as_read_back}
 
 
+def where_sure(judged: Judged, threshold: float) -> dict[str, Any]:
+    """``coverage``, the share of pictures at or above `threshold`, and ``accuracy_where_sure``, that of those."""
+    is_sure = judged.probability.max(axis=1) >= threshold
+    right = (judged.probability.argmax(axis=1) == judged.truth)[is_sure]
+    return {"coverage": float(is_sure.mean()), "accuracy_where_sure": float(right.mean()) if len(right) else None}
+
+
 def abstain_threshold(judged: Judged | None) -> float:
     """The lowest confidence at and above which at least 95% of the validation pictures are right.
 

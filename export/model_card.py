@@ -89,10 +89,13 @@ def _results(manifest: Manifest) -> str:
         return "It was exported without a test set: **nobody knows how good it is.**"
     bounds = test["accuracy_interval"]
     around = f" (95% interval {bounds[0]:.3f} to {bounds[1]:.3f})" if bounds else ""
+    where_sure = test.get("accuracy_where_sure")
+    sure = "" if where_sure is None else f", of which {where_sure:.3f} are right"
     lines = [
         f"On {test['n']} test pictures that were kept out of training: accuracy "
         f"**{test['accuracy']:.3f}**{around}, cross-entropy {test['loss']:.4f} nats. "
         + _share_reviewed(test.get("reviewed_share"), "these pictures"),
+        f"At a confidence of {manifest.abstain_threshold:.4g} or more are {test['coverage']:.0%} of them{sure}.",
         "",
         "| class | pictures | precision | recall | 95% interval of recall | F1 |",
         "|---|---|---|---|---|---|",

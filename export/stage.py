@@ -93,16 +93,14 @@ def _export(project: Project, run: Run, formats: Sequence[str], progress: Progre
         for part in ("val", "test")
         for listed in (_of_its_split(project, run, part, progress),)
     )
-    of_test = None
+    threshold = figures.abstain_threshold(validation)
+    of_validation = of_test = None
+    if validation:
+        of_validation = {**figures.loss_and_accuracy(validation), **figures.where_sure(validation, threshold)}
     if test:
-        of_test = {**figures.all_figures(test, labels), "reviewed_share": reviewed_share(project, test.pictures)}
-    manifest = describe(
-        project,
-        run,
-        validation=figures.loss_and_accuracy(validation) if validation else None,
-        test=of_test,
-        threshold=figures.abstain_threshold(validation),
-    )
+        share = reviewed_share(project, test.pictures)
+        of_test = {**figures.all_figures(test, labels), **figures.where_sure(test, threshold), "reviewed_share": share}
+    manifest = describe(project, run, validation=of_validation, test=of_test, threshold=threshold)
     new = run.folder / _NEW
     new.mkdir()
     for name in formats:

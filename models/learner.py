@@ -62,7 +62,9 @@ def _vision_learner(dls: Any, arch: str, body_weights: dict[str, Any]) -> Any:
     network = torchvision.models.get_model(arch, weights=None)
     network.load_state_dict(body_weights, strict=False)
     with _known_to_fastai(arch, network) as architecture:
-        return fastai.vision_learner(dls, architecture, pretrained=True, normalize=False, metrics=fastai.accuracy)
+        learner = fastai.vision_learner(dls, architecture, pretrained=True, normalize=False, metrics=fastai.accuracy)
+    learner.arch = arch  # fastai keeps what it called, which cannot be pickled
+    return learner
 
 
 @contextmanager

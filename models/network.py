@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from .. import files
 from ..errors import ModelError, UsageError
 from . import architectures
 from .architectures import Classifier, make_body, make_head
@@ -121,7 +122,7 @@ def _fill(network: Classifier, tensors: dict[str, torch.Tensor], path: Path, man
 
 def write_tensors(network: Classifier, path: Path, description: str) -> None:
     """Write the weights of `network` as a safetensors file with the manifest's JSON in it."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
-    save_file(tensors, path, metadata={"format": "pt", METADATA_KEY: description})
+    files.write_bytes(path, save(tensors, metadata={"format": "pt", METADATA_KEY: description}))

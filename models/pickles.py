@@ -19,11 +19,9 @@ import torch
 
 from .. import images
 from ..errors import ModelError
-from ..files import Project
 from . import trust as trusted
 from .gate import fastai
 from .manifest import Manifest, ModelClass, Preprocess
-from .runs import Run, find_run
 
 NAME = "export.pkl"
 _DESCRIPTION = "birds.json"
@@ -131,25 +129,3 @@ def without_pickle_warning() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
-
-
-def find_export(project: Path, model: str | Path | None) -> tuple[Path, Run | None]:
-    """The export.pkl that `model` means, and its run where it has one.
-
-    `model` is a file, a bundle, a run's folder or name; None is the newest finished run.
-    """
-    place = Project(Path(project))
-    if model is not None and Path(model).exists():
-        path = Path(model)
-        for candidate in (path, path / NAME, path / "bundle" / NAME):
-            if candidate.is_file():
-                folder = candidate.parent.parent
-                return candidate, Run(folder) if (folder / "config.json").is_file() else None
-        raise ModelError(f"There is no {NAME} in {path}.", "Run `birds export` first.")
-    if model is not None and (Path(model).suffix or len(Path(model).parts) > 1):
-        raise ModelError(f"There is no exported model {model}.", "Give a file, or the name of a run (`birds runs`).")
-    run = find_run(place, None if model is None else str(model))
-    path = run.bundle / NAME
-    if not path.is_file():
-        raise ModelError(f"The run {run.name} is not exported yet.", f"Run `birds export {run.name}`.")
-    return path, run

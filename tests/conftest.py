@@ -21,6 +21,7 @@ from PIL import Image
 
 if "BIRDS_TESTS_CACHE" not in os.environ:  # workers inherit it: what a user's caches hold must not decide a test
     os.environ["BIRDS_TESTS_CACHE"] = os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="birds-tests-")
+    os.environ["XDG_CONFIG_HOME"] = os.environ["XDG_CACHE_HOME"]
     atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)
 if "PYTEST_XDIST_WORKER" in os.environ:  # before anybody imports torch: several tests at once share the processors
     os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -130,6 +131,69 @@ def jpeg() -> Callable[..., bytes]:
 def write_images() -> WriteImages:
     """``write_images(root, {"label": n})``: n distinct pictures a label under ``root/images``; returns their paths."""
     return _write_images
+
+
+WriteRun = Callable[..., Path]
+
+
+def _write_run(
+    root: Path,
+    *,
+    name: str = "one",
+    arch: str = "base_net:size=16",
+    recipe: str = "default",
+    resize: str = "squish",
+    temperature: float = 2.0,
+) -> Path:
+    import torch
+    from birds.models.architectures import Classifier, make_body, make_head
+    from birds.models.learner import make_2024_model
+
+    labels, size = ["cigüeña", "garza"], 16 if arch == "base_net:size=16" else 32
+    for part, count in {"train": 2, "val": 12, "test": 6}.items():
+        for label in labels:
+            (root / "dataset" / part / label).mkdir(parents=True, exist_ok=True)
+            for i in range(count):
+                picture = _make_picture(_stable_seed(f"{part}/{label}", i), (40, 30))
+                (root / "dataset" / part / label / f"{i:03}.jpg").write_bytes(_jpeg(picture))
+    run = root / "runs" / name
+    (run / "checkpoints").mkdir(parents=True)
+    config = {
+        "format_version": 3, "name": name, "created_at": "2026-01-01T00:00:00.000+00:00", "arch": arch, "recipe": recipe,
+        "weights": str(root / "weights.pth"), "mirror": recipe == "default", "resize": resize, "seed": 7, "size": size,
+        "evaluation_size": size, "classes": labels, "split": None, "phases": [{"name": "fine_tune"}],
+    }  # fmt: skip
+    (run / "config.json").write_text(json.dumps(config))
+    result = {"run": name, "best_phase": "fine_tune", "best_epoch": 3, "temperature": temperature}
+    (run / "result.json").write_text(json.dumps(result))
+    torch.manual_seed(0)
+    if recipe == "2024":
+        network = make_2024_model(arch, len(labels))
+    else:
+        body, features = make_body(arch)
+        network = Classifier(body, make_head(features, len(labels), body))
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.05)  # so that it says something
+    torch.save(network.state_dict(), run / "checkpoints" / "fine_tune.pth")
+    return run
+
+
+@pytest.fixture(scope="session")
+def write_run() -> WriteRun:
+    """``write_run(root, name="one", arch=..., ...)``: a dataset and a finished run of random weights; its folder."""
+    return _write_run
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project whose run ``one``, a tiny network, is exported in every format. Tests only read it."""
+    from birds.export import export
+
+    root = tmp_path_factory.mktemp("exported")
+    _write_run(root)
+    export(root)
+    return root
 
 
 @pytest.fixture(scope="session")
