@@ -1,14 +1,21 @@
 """What a run may be told, what its config.json says of it, and what is refused."""
 
+import json
+from pathlib import Path
+
 import pytest
 from birds.errors import UsageError
+from birds.models.runs import Run
 from birds.train.dataset import Dataset
 from birds.train.phases import make_phases
+from birds.train.run_folders import settings_of
 from birds.train.settings import Settings
 
 BY_PHASE = {
     "epochs": (3, 7), "lr": (0.1,), "patience": (3,), "plateau_min_delta": (0.1, 0.05), "plateau_factor": (3.5, 7.5)
 }  # fmt: skip
+
+ADDED = ("optimizer", "momentum", "loss", "dropout", "normalise")  # by later versions of the same format
 
 
 def config(**settings: object) -> dict:
@@ -58,9 +65,61 @@ def test_the_recipe_of_2024_keeps_the_notebooks_settings_and_takes_none_of_ours(
         config(recipe="2024", mixup=(0.4,), cutmix=1.0)
 
 
+def test_without_augmentation_nothing_is_left_to_chance() -> None:
+    off = config(augment=False)
+    assert not any(off[name] for name in ("flip", "crop", "colour", "rotate"))
+    assert off["views"] == 0, "random views of the same picture would all be the same"
+    assert config()["views"] == 6
+    assert off["evaluation_size"] == off["size"] != config()["evaluation_size"], "things are shown at one size"
+
+
+def test_who_never_saw_mirror_images_is_not_judged_by_them_unless_asked() -> None:
+    assert config()["mirror"]
+    assert not config(flip=False)["mirror"]
+    assert not config(augment=False)["mirror"]
+    assert config(flip=False, mirror=True)["mirror"]
+
+
+def test_pictures_are_normalised_by_what_the_weights_expect_and_from_scratch_by_their_own() -> None:
+    assert config()["normalise"] == "published"
+    assert config(weights="none")["normalise"] == "computed"
+    assert config(normalise="none")["normalise"] == "none"
+
+
+def test_small_networks_are_trained_from_scratch_with_their_options_in_their_names() -> None:
+    asked = config(arch="base_net", dropout=0.3, size=48)
+    assert (asked["arch"], asked["weights"], asked["size"]) == ("base_net:size=48,dropout=0.3", "none", 48)
+    assert asked["dropout"] is None, "it is in the name"
+    assert config(arch="emoji_cnn", activation="sigmoid")["arch"] == "emoji_cnn:activation=sigmoid"
+    assert config(arch="resnet18", dropout=0.5)["dropout"] == 0.5
+
+
+def test_a_config_of_before_some_settings_means_what_it_did(tmp_path: Path) -> None:
+    today = config(weights="imagenet")
+    before = {key: value for key, value in today.items() if key not in ADDED}
+    assert len(before) == len(today) - len(ADDED)
+    (tmp_path / "config.json").write_text(json.dumps({**before, "name": "old", "created_at": "", "choices": {}}))
+    assert settings_of(Run(tmp_path)) == json.loads(json.dumps(today))
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
+        ({"optimizer": "adagrad"}, "no optimizer 'adagrad'"),
+        ({"loss": "hinge"}, "no loss 'hinge'"),
+        ({"normalise": "yes"}, "no way to normalise 'yes'"),
+        ({"momentum": 1.0}, "--momentum is 1"),
+        ({"dropout": -0.1}, "--dropout is -0.1"),
+        ({"activation": "relu"}, "resnext50_32x4d has its own activation"),
+        ({"arch": "base_net", "activation": "relu"}, r"base_net has no activation to set.*emoji_cnn has one"),
+        ({"arch": "bird_cnn", "dropout": 0.1}, r"bird_cnn has no dropout to set.*base_net has one"),
+        ({"arch": "emoji_cnn", "activation": "tanh"}, r"cannot be 'tanh'.*relu, sigmoid, softmax"),
+        ({"arch": "base_net:dropout=0.2", "dropout": 0.1}, "in its name already"),
+        ({"loss": "mse", "label_smoothing": (0.1,)}, "go with cross-entropy"),
+        ({"loss": "focal", "cutmix": 1.0}, "go with cross-entropy"),
+        ({"schedule": "one-cycle", "momentum": 0.8}, "sets the momentum at every batch"),
+        ({"recipe": "2024", "optimizer": "sgd", "loss": "mse"}, "--optimizer, --loss cannot be given"),
+        ({"recipe": "2024", "arch": "emoji_cnn"}, "torchvision's networks only"),
         ({"schedule": "cosine"}, "no schedule 'cosine'"),
         ({"precision": "fp8"}, "no precision 'fp8'"),
         ({"label_smoothing": (0.95,)}, "--label-smoothing is 0.95"),
