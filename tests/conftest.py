@@ -159,7 +159,7 @@ def _write_run(
     run = root / "runs" / name
     (run / "checkpoints").mkdir(parents=True)
     config = {
-        "format_version": 3, "name": name, "created_at": "2026-01-01T00:00:00.000+00:00", "arch": arch, "recipe": recipe,
+        "format_version": 3, "name": name, "created_at": "2026-01-01T00:00:00+00:00", "arch": arch, "recipe": recipe,
         "weights": str(root / "weights.pth"), "mirror": recipe == "default", "resize": resize, "seed": 7, "size": size,
         "evaluation_size": size, "classes": labels, "split": None, "phases": [{"name": "fine_tune"}],
     }  # fmt: skip

@@ -149,7 +149,9 @@ def test_the_pickle_is_known_as_our_own_and_no_other(exported: Path, tmp_path: P
 
 
 @pytest.mark.parametrize(("recipe", "resize"), [("2024", "squish"), ("default", "crop")])
-def test_other_recipes_and_ways_of_resizing_agree_too(write_run: Callable[..., Path], tmp_path: Path, recipe: str, resize: str) -> None:  # fmt: skip
+def test_other_recipes_and_ways_of_resizing_agree_too(
+    write_run: Callable[..., Path], tmp_path: Path, recipe: str, resize: str
+) -> None:
     old = {"arch": "resnet18", "temperature": 1.0} if recipe == "2024" else {}  # which had none
     write_run(tmp_path, recipe=recipe, resize=resize, **old)
     result = export(tmp_path, formats=("fastai", "safetensors"))
