@@ -76,7 +76,7 @@ def _course(result: ExplainResult, picture: Picture, *, has_curves: bool) -> lis
     alt = f"Loss, validation accuracy and learning rate by epoch. {result.verdict.in_words}"
     figure = [picture("curves", "Learning curves", alt)] if has_curves else []
     return [
-        P(f"In a word: {result.verdict.kind}. {result.verdict.in_words}"),
+        P(f"In a word: {result.verdict.kind}."),
         *figure,
         P(
             "Training loss is measured on augmented pictures, with dropout, and may lie above validation loss in a "
@@ -92,7 +92,8 @@ def _layers(result: ExplainResult, picture: Picture) -> list["FT"]:
         P(
             "Each mark is a picture; pictures that a layer finds alike lie near each other (t-SNE of what it gives "
             "out, averaged over places). Only neighbourhood means something: neither the distance between islands nor "
-            "their size does. Rings are mistakes."
+            "their size does. Rings are mistakes. The last layer is what the head decides by, the middle one the step "
+            "halfway there."
         ),
         P(
             "The silhouette says the same in a number, on all features of the layer, by Euclidean distances: near 1 "
@@ -127,7 +128,7 @@ def _mix_ups(result: ExplainResult, matrix: np.ndarray, picture: Picture) -> lis
     alt = f"Confusion matrix: {int(matrix.trace())} of {int(matrix.sum())} pictures lie on its diagonal."
     content = [
         P("A row is what the pictures show, a column what they were taken for. What is off the diagonal is wrong."),
-        picture("confusion", "Confusion matrix", alt, is_narrow=True),
+        picture("confusion", "Confusion matrix", alt, is_narrow=len(matrix) <= _MOST_IN_TABLE),
     ]
     if result.most_confused:
         content += [P("Most often confused:"), Ul(*(Li(one.in_words) for one in result.most_confused), cls="plain")]

@@ -4,7 +4,7 @@ from .results import ExplainResult
 
 _OF_PART = {
     "val": "Looked at are validation pictures: the epoch that was kept was chosen on them, so their figures are a "
-    "little too good. How good the model is, `birds evaluate` says on the test set.",
+    "little too good. How good the model is, birds evaluate says on the test set.",
     "test": "Looked at is the test set, as asked for by --part test. Whoever changes settings by what it shows can no "
     "longer trust its figures.",
     "train": "Looked at are the training pictures: their figures say what the network remembers, not how good it is.",
@@ -28,4 +28,4 @@ def interval(value: tuple[float, float] | None) -> str:
 
 def silhouette(value: float | None) -> str:
     """With its sign: ``+0.41``; a dash where there is none."""
-    return "–" if value is None else f"{value:+.2f}"
+    return "–" if value is None else f"{round(value, 2) + 0.0:+.2f}"  # no -0.00

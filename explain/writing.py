@@ -12,6 +12,7 @@ from .found import Found, file_name
 from .page import page
 from .results import ExplainResult
 from .tables import tables
+from .words import silhouette
 
 RESULT, PAGE = "explanation.json", "index.html"
 
@@ -45,7 +46,7 @@ def _charts(found: Found, theme: Theme) -> dict[str, bytes]:
         figures["filters"] = filters_chart(found.filters, theme)
     for one in result.layers:
         if laid := found.maps.get(one.asked):
-            title = one.layer if one.silhouette is None else f"{one.layer}: silhouette {one.silhouette:+.2f}"
+            title = one.layer if one.silhouette is None else f"{one.layer}: silhouette {silhouette(one.silhouette)}"
             figures[file_name(one)] = map_chart(
                 laid.places, seen.truth, seen.is_right, found.labels, theme, title=title
             )

@@ -14,30 +14,38 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _MOST_NUMBERED = 30  # classes; beyond, there is no room for numbers in the cells
+_MOST_NAMED = 200  # classes beside the confusion matrix; of more, every second or third one
+_LARGEST = 24.0  # inches
 _MOST_ROWS = 60  # classes of the recall chart; of more, those of lowest recall
 _MARKERS = "osD^vP*X<>hp"
 _MOST_MARKED = 12  # classes told apart on the map by shape and colour; of more, the most frequent ones
+_MOST_WIDE_RINGS = 500  # pictures on a map; among more, wide rings round the mistakes would hide the rest
 _COLOURS = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#999999", "#b8a200")  # Okabe and Ito
 
 
 def confusion_chart(matrix: np.ndarray, labels: Sequence[str], theme: Theme = LIGHT) -> "Figure":
     """Counts [classes, classes], true classes in rows, shaded by the share of the row.
 
-    Numbers stand in the cells, so that nothing is told by colour alone; beyond 30 classes there is no room for them.
+    Numbers stand in the cells, so that nothing is told by colour alone; beyond 30 classes there is no room for them,
+    and beyond 200 none for every name.
     """
     from matplotlib.colors import LinearSegmentedColormap
 
     n = len(labels)
-    side = max(3.6, min(16.0, 1.8 + 0.5 * n))
-    font = max(4.0, min(9.0, 260 / n))
+    side = max(3.6, min(_LARGEST, 1.8 + 0.5 * n))
+    font = max(5.0, min(9.0, 260 / n))
+    named = range(0, n, -(-n // _MOST_NAMED))
     names = [shortened(label, 170, font) for label in labels]
     share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     with new_figure(theme, height=side, width=side + 2.4) as figure:
         axis = figure.subplots()
         shades = LinearSegmentedColormap.from_list("shades", [theme.ground, theme.kept])
         picture = axis.imshow(share, cmap=shades, vmin=0, vmax=1)
-        axis.set_xticks(range(n), names, rotation=45, ha="right", rotation_mode="anchor", fontsize=font)
-        axis.set_yticks(range(n), names, fontsize=font)
+        turned: dict[str, Any] = {"rotation": 90}
+        if n <= _MOST_NUMBERED:
+            turned = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
+        axis.set_xticks(named, [names[i] for i in named], fontsize=font, **turned)
+        axis.set_yticks(named, [names[i] for i in named], fontsize=font)
         axis.set(xlabel="taken for", ylabel="what it is")
         axis.set_title(f"{int(matrix.trace()):,} of {int(matrix.sum()):,} right")
         axis.spines[:].set_visible(False)
@@ -80,7 +88,7 @@ def recall_chart(per_class: Mapping[str, Mapping[str, Any]], accuracy: float, th
         axis.grid(axis="x", alpha=0.25)
         axis.tick_params(axis="y", length=0)
         axis.spines[["left"]].set_visible(False)
-        axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16 - 0.6 / len(rows)), frameon=False)
+        figure.legend(loc="outside lower center", frameon=False)
     return figure
 
 
@@ -108,12 +116,13 @@ def map_chart(
         for place, index in enumerate(marked):
             here = truth == index
             axis.scatter(
-                x[here], y[here], s=34, marker=_MARKERS[place], color=_COLOURS[place % len(_COLOURS)], linewidths=0,
-                alpha=0.85, label=shortened(labels[index], 160),
+                x[here], y[here], s=64 if _MARKERS[place] == "*" else 34, marker=_MARKERS[place], linewidths=0,
+                color=_COLOURS[place % len(_COLOURS)], alpha=0.85, label=shortened(labels[index], 160),
             )  # fmt: skip
         if not is_right.all():
+            size, line = (120, 1.2) if len(points) <= _MOST_WIDE_RINGS else (60, 0.7)
             axis.scatter(
-                x[~is_right], y[~is_right], s=120, facecolors="none", edgecolors=theme.ink, linewidths=1.2,
+                x[~is_right], y[~is_right], s=size, facecolors="none", edgecolors=theme.ink, linewidths=line,
                 label="judged wrongly",
             )  # fmt: skip
         axis.set_title(title)

@@ -21,7 +21,7 @@ _MOST_MARKERS = 25  # epochs; beyond, dots hide the lines
 
 def curves_chart(history: History, theme: Theme = LIGHT) -> "Figure":
     """Loss, accuracy and learning rate by epoch: phases shaded, best epoch marked, verdict below."""
-    from matplotlib.ticker import MaxNLocator
+    from matplotlib.ticker import MaxNLocator, NullFormatter, StrMethodFormatter
 
     epochs = range(1, len(history) + 1)
     best = best_of(history)
@@ -40,6 +40,8 @@ def curves_chart(history: History, theme: Theme = LIGHT) -> "Figure":
         loss.set(ylim=(0, None))
         accuracy.set(ylim=(0, 1))
         rate.set(yscale="log")
+        rate.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))  # powers of ten would be set as mathematics
+        rate.yaxis.set_minor_formatter(NullFormatter())
         titles = ("Loss (cross-entropy, nats)", "Validation accuracy", "Learning rate of the head")
         for axis, title in zip(axes, titles, strict=True):
             axis.set_title(title, pad=16)  # the phases' names stand below it
