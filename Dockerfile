@@ -13,7 +13,7 @@ RUN python -m venv /venv \
 
 FROM python:3.11-slim-bookworm
 COPY --from=build /venv /venv
-ENV PATH=/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+ENV PATH=/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 ORT_DISABLE_TELEMETRY=1
 RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin birds
 USER 10001
 WORKDIR /bundle

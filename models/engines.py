@@ -4,6 +4,7 @@ The ONNX file scales, normalises and ends in probabilities by itself, so two of 
 """
 
 import contextlib
+import os
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -62,6 +63,8 @@ class OnnxEngine:
     name = "onnx"
 
     def __init__(self, path: Path, manifest: Manifest, threads: int | None = None) -> None:
+        # since 1.29 it tells Microsoft of each model that is opened, and keeps an id of this machine in ~/.cache
+        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
         import onnxruntime
 
         options = onnxruntime.SessionOptions()

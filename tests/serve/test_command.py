@@ -52,8 +52,17 @@ def _listens(client: Any) -> bool:
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_running_answers_are_finished_before_it_ends(
-    onnx_model: Path, red: bytes, how: signal.Signals, client_at: Any, said: Callable[[Any], bytes]
+    onnx_model: Path,
+    red: bytes,
+    how: signal.Signals,
+    client_at: Any,
+    said: Callable[[Any], bytes],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    for name in ("XDG_CACHE_HOME", "ORT_DISABLE_TELEMETRY", "CI"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
     with ExitStack() as stack:
         process, port = stack.enter_context(started(str(onnx_model), "--json"))
         client = client_at(port)
@@ -76,6 +85,16 @@ def test_running_answers_are_finished_before_it_ends(
     assert not {"torch", "fastai", "torchvision", "pandas", "matplotlib", "fasthtml"} & set(loaded.split())
     assert "onnxruntime" in loaded
     assert pickles == "pickles False"
+    assert not list(tmp_path.iterdir())  # onnxruntime would leave an id of the machine, to report under
+
+
+def test_help_loads_nothing_heavy() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SERVE, "--help"], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert "Example: birds serve" in done.stdout
+    (loaded,) = (line for line in done.stdout.splitlines() if line.startswith("loaded "))
+    assert not {"torch", "numpy", "onnxruntime", "uvicorn", "starlette", "requests", "PIL"} & set(loaded.split())
 
 
 class Payload:
