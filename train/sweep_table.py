@@ -1,6 +1,7 @@
 """The table of a sweep as CSV, and the courses of all its trainings in one picture."""
 
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _GREY = "#bbbbbb"  # for those after the best seven
 _GIVEN_UP = 1.5  # times the loss of guessing: what lies above is cut off
-_LEGEND_POINTS = 300  # width of a name in the legend
+_LEGEND_CHARACTERS, _LEGEND_POINTS = 40, 260  # width of a line in the legend
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,8 @@ def draw_courses(rows: Sequence[Row], histories: Sequence[History], classes: int
     """
     courses = [(row, history) for row, history in zip(rows, histories, strict=True) if row.entry and history]
     named = courses[: len(_COLOURS)]
-    height = 3.6 + 0.18 * max(0, len(named) - 4)
+    lines = sum(_label(row).count("\n") + 1 for row, _ in named)
+    height = 4.2 + 0.2 * max(0, lines - 12)
     with new_figure(height=height, width=13) as figure:
         loss, accuracy = axes = figure.subplots(1, 2)
         for place in reversed(range(len(courses))):  # the best on top
@@ -127,7 +129,8 @@ def draw_courses(rows: Sequence[Row], histories: Sequence[History], classes: int
 
 def _label(row: Row) -> str:
     assert row.entry is not None
-    return f"{shortened(title_of(row.setting), _LEGEND_POINTS)}  ({row.entry.valid_loss:.3f})"
+    text = f"{title_of(row.setting)} ({row.entry.valid_loss:.3f})"
+    return "\n".join(shortened(line, _LEGEND_POINTS) for line in textwrap.wrap(text, _LEGEND_CHARACTERS)[:3])
 
 
 def _is_finite(row: Mapping[str, Any]) -> bool:
