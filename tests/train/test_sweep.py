@@ -6,10 +6,12 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import typer
 from birds.errors import ProjectError, TrainError, UsageError
 from birds.files import Project
@@ -195,6 +197,16 @@ def test_what_fails_is_a_row_with_its_reason_and_the_best_is_named(dataset: Path
         assert picture.width > 1000
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """With more, sums are added in another order than in processes that share them."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("one_thread")
 def test_trainings_side_by_side_give_the_same_table(dataset: Path, tmp_path: Path) -> None:
     other = copy_of(dataset, tmp_path / "in turn")
     some = SETTINGS[:1] + SETTINGS[-2:]
