@@ -15,7 +15,7 @@ def predict(
     pictures: Annotated[
         list[str],
         typer.Argument(
-            metavar="IMAGE...",
+            metavar="IMAGE",
             help="Files, folders, patterns like 'photos/**/*.jpg', web addresses; - for a picture on standard input.",
         ),
     ],
