@@ -1,30 +1,34 @@
 """A project with a really trained and exported tiny network, whose tests only read it."""
 
+import io
+import random
 import shutil
 from pathlib import Path
 
 import pytest
-import torch
-from birds.export import export
-from birds.train import train
 from PIL import Image, ImageDraw
-from safetensors.torch import save_file
 
 
 def draw(label: str, seed: int) -> Image.Image:
-    picture = Image.new("RGB", (40, 40), (seed * 37 % 120 + 60, seed * 11 % 80 + 80, 100))
+    """One of two shapes on soft patches, no two grounds alike."""
+    patches = bytes(50 + value // 2 for value in random.Random(f"{label}{seed}").randbytes(6 * 6 * 3))
+    picture = Image.frombytes("RGB", (6, 6), patches).resize((48, 48), Image.Resampling.BICUBIC)
     pen = ImageDraw.Draw(picture)
     at = 2 + seed % 12
     if label == "círculo":
-        pen.ellipse((at, at, at + 20, at + 20), fill=(240, seed % 255, 240))
+        pen.ellipse((at, at, at + 24, at + 24), outline=(200, seed % 255, 200), width=2)
     else:
-        pen.rectangle((at, 16, at + 24, 20), fill=(10, seed % 255, 10))
+        pen.rectangle((at, at + 8, at + 28, at + 11), fill=(60, seed % 255, 60))
     return picture
 
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    import torch
+    from birds.export import export
     from birds.models.gate import torchvision
+    from birds.train import train
+    from safetensors.torch import save_file
 
     folder = tmp_path_factory.mktemp("project")
     for part, count in {"train": 16, "val": 10, "test": 12}.items():
@@ -46,3 +50,14 @@ def root(trained: Path, tmp_path: Path) -> Path:
     for name in ("dataset", "runs"):
         shutil.copytree(trained / name, tmp_path / name)
     return tmp_path
+
+
+@pytest.fixture
+def without_charts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing them takes a second, and they have tests of their own."""
+    png = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(png, "PNG")
+    names = ("confusion", "classes", "reliability", "coverage")
+    monkeypatch.setattr(
+        "birds.evaluation.writing.charts", lambda result, matrix, theme: dict.fromkeys(names, png.getvalue())
+    )
