@@ -20,7 +20,6 @@ from ..models.learner import make_learner
 from ..models.precision import Choice, choose, machine_store
 from ..models.published import with_its_padding
 from ..models.runs import Run
-from ..models.weights import IMAGENET
 from ..progress import SILENT, Progress
 from . import recipe_2024
 from .dataset import Dataset, read_dataset
@@ -64,7 +63,7 @@ def train(
     asked = Settings(**settings)
     dataset = read_dataset(place)
     if asked.recipe != "2024":  # which is left as it was
-        arch = with_its_padding(asked.arch, str(asked.weights or IMAGENET), dataset.train, progress)
+        arch = with_its_padding(asked.arch, asked.source, dataset.train, progress)
         asked = replace(asked, arch=arch)
     config = asked.config(dataset)
     if asked.recipe == "2024":
