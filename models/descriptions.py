@@ -16,6 +16,19 @@ _MOST_HEADER_BYTES = 50_000_000  # a safetensors header names every tensor, and 
 _METADATA_FIELD, _GRAPH_FIELD = 14, 7  # of ONNX's ModelProto
 _VARINT, _BYTES = 0, 2  # protobuf's wire types, and those of fixed length with it
 _FIXED = {1: 8, 5: 4}
+# Of what tensors can be part of: field -> what is in it. `_ELSEWHERE` are external_data and data_location.
+_PARTS: dict[str, dict[int, str]] = {
+    "model": {7: "graph", 20: "training", 25: "function"},
+    "training": {1: "graph", 2: "graph"},
+    "function": {7: "node", 11: "attribute"},
+    "graph": {1: "node", 5: "tensor", 15: "sparse tensor"},
+    "node": {5: "attribute"},
+    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse tensor", 23: "sparse tensor"},
+    "sparse tensor": {1: "tensor", 2: "tensor"},
+    "tensor": {},
+}
+_ELSEWHERE = (13, 14)
+_MOST_NESTED = 50
 _PICKLES = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")  # torch's archive, or a bare one
 _HINT = "Export the model again with `birds export`, or get the file anew."
 
@@ -71,6 +84,36 @@ def manifest_in_onnx(path: Path) -> Manifest:
     if not has_graph:
         raise ModelError(f"{path} is no ONNX file: it has no graph.", _HINT)
     return _manifest(description, path)
+
+
+def refuse_other_files(path: Path) -> None:
+    """Raise ModelError where an ONNX file takes weights from other files, as the format allows.
+
+    What opens it would look for them in the working directory, wherever the file came from, and read what it names.
+    """
+    with path.open("rb") as file:
+        try:
+            is_alone = _keeps_its_weights(file, path.stat().st_size, "model", 0)
+        except (EOFError, ValueError) as error:
+            raise ModelError(f"{path} is damaged: {error}.", _HINT) from error
+    if not is_alone:
+        raise ModelError(f"{path} asks for other files of this machine, which a model of birds never does.", _HINT)
+
+
+def _keeps_its_weights(file: BinaryIO, end: int, message: str, depth: int) -> bool:
+    """Whether no tensor says that its data is elsewhere, from here to `end`, within a `message` of `_PARTS`."""
+    if depth > _MOST_NESTED:
+        raise ValueError("its graphs are nested too deep")
+    while file.tell() < end:
+        field, length = _next_field(file, end)
+        if message == "tensor" and field in _ELSEWHERE:
+            return False
+        inside = _PARTS[message].get(field)
+        if inside is None or not length:
+            file.seek(length, 1)
+        elif not _keeps_its_weights(file, file.tell() + length, inside, depth + 1):
+            return False
+    return True
 
 
 def _refuse_pickle(file: BinaryIO, path: Path) -> None:

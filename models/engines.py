@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from ..errors import ModelError, UsageError
+from .descriptions import refuse_other_files
 from .manifest import Manifest
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class OnnxEngine:
         os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
         import onnxruntime
 
+        refuse_other_files(path)
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4  # what is wrong is raised as well
         options.intra_op_num_threads = threads or 0
@@ -74,8 +76,7 @@ class OnnxEngine:
         # against 49, MobileNetV2 on 2 cores
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
-            # by its bytes: a file that asks for another one beside it, or anywhere else, does not get it
-            self._session = onnxruntime.InferenceSession(path.read_bytes(), options, ["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's own are not in its public names
             raise ModelError(f"{path} cannot be opened by onnxruntime: {_first_line(error)}.", _HINT) from error
         inputs, outputs = (
@@ -120,6 +121,7 @@ class OpenVinoEngine:
     name = "openvino"
 
     def __init__(self, path: Path, manifest: Manifest, threads: int | None = None) -> None:
+        refuse_other_files(path)
         if not find_spec("openvino"):
             raise ModelError("The openvino engine needs its package.", 'Install it with: pip install "birds[openvino]"')
         import openvino  # type: ignore[import-not-found]  # an extra
