@@ -72,10 +72,14 @@ def checked_labels(labels: "Array", classes: int, where: str) -> list[int]:
     return [int(label) for label in labels]
 
 
-def as_pictures(array: "Array", where: str) -> "Array":
+def as_pictures(array: "Array", where: str, whole: "Array | None" = None) -> "Array":
     """`array` as uint8 [n, height, width] or [n, height, width, 3]; what is transparent goes on white.
 
-    Numbers from 0 to 255, or, where they are not whole, from 0 to 1.
+    Numbers go from 0 to 255 or, where they may be fractions, from 0 to 1.
+
+    Parameters
+    ----------
+    whole : what `array` is a part of, where it is one: which of the two it is, all of it decides.
 
     Raises
     ------
@@ -84,7 +88,7 @@ def as_pictures(array: "Array", where: str) -> "Array":
     shaped = _shaped(array)
     if shaped is None or not shaped.size:
         raise UsageError(f"{where}: arrays of shape {tuple(array.shape)} are no pictures.", f"It takes {_SHAPES}.")
-    pixels = _as_bytes(shaped, where)
+    pixels = _as_bytes(shaped, where, array if whole is None else whole)
     if pixels.ndim == 4 and pixels.shape[-1] == 4:
         opacity = pixels[..., 3:].astype(np.uint16)
         flat: Array = ((pixels[..., :3] * opacity + 255 * (255 - opacity) + 127) // 255).astype(np.uint8)
@@ -106,17 +110,17 @@ def _shaped(array: "Array") -> "Array | None":
     return array if array.ndim in (3, 4) else None
 
 
-def _as_bytes(array: "Array", where: str) -> "Array":
+def _as_bytes(array: "Array", where: str, whole: "Array") -> "Array":
     if array.dtype == np.uint8:
         return array
     if array.dtype.kind == "b":
         return array.astype(np.uint8) * np.uint8(255)
     if array.dtype.kind in "iuf":
-        low, high = array.min(), array.max()  # not a number is neither
-        if low >= 0 and high <= 1 and array.dtype.kind == "f":
-            return np.rint(array * 255).astype(np.uint8)
-        if low >= 0 and high <= 255:
-            return np.rint(array).astype(np.uint8)
+        low, high = whole.min(), whole.max()
+        scale = 255 if high <= 1 and array.dtype.kind == "f" else 1
+        if low >= 0 and high * scale <= 255:  # not a number is neither
+            pixels: Array = np.rint(array * scale).astype(np.uint8)
+            return pixels
     raise UsageError(
         f"{where}: the numbers of type {array.dtype} are no pixels.", "They go from 0 to 255, or from 0 to 1."
     )

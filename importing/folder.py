@@ -21,13 +21,12 @@ def read_folder(source: Path) -> Dataset:
         raise UsageError(f"There is no folder {source}.", _HINT)
     root = source.resolve()
     folders = _shown(root, root)
-    parts = {part: folder for folder in folders if folder.is_dir() and (part := part_called(folder.name))}
-    if "train" not in parts or not (parts.keys() - {"train"}):
-        parts = {}
-    above_classes: dict[str | None, Path] = {**parts} or {None: root}
-    found = [
-        (part, folder) for part, above in above_classes.items() for folder in _shown(above, root) if folder.is_dir()
-    ]
+    parts: dict[str | None, Path] = {
+        part: folder for folder in folders if folder.is_dir() and (part := part_called(folder.name))
+    }
+    if "train" not in parts or len(parts) < 2:
+        parts = {None: root}
+    found = [(part, folder) for part, above in parts.items() for folder in _shown(above, root) if folder.is_dir()]
     names = sorted({folder.name for _, folder in found})
     labels = dict(zip(names, as_labels(names, str(source)), strict=True))
     rows = [

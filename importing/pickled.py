@@ -103,7 +103,7 @@ def _stacked(pictures: Any, where: str) -> "Array":
         pictures = np.stack(pictures)
     if not isinstance(pictures, np.ndarray):
         raise UsageError(f"{where}: the pictures are no numpy array.", _HINT)
-    as_pictures(pictures[:1], where)  # their shape is told now, not after half of them is imported
+    as_pictures(pictures[:1], where, pictures)  # their shape is told now, not after half of them is imported
     return pictures
 
 
@@ -138,10 +138,8 @@ def _as_numbers(labels: list[Any], classes: list[str], where: str, *, is_named: 
 def _rows(where: str, part: str | None, array: "Array", labels: list[int]) -> Rows:
     def blocks() -> "Iterator[Array]":
         for start in range(0, len(array), AT_A_TIME):
-            yield as_pictures(array[start : start + AT_A_TIME], where)
+            yield as_pictures(array[start : start + AT_A_TIME], where, array)
 
-    for _ in blocks():  # what is no picture is told before anything is imported
-        pass
     return Rows(where, part, labels, blocks)
 
 

@@ -56,7 +56,7 @@ class _Type:
         found = np.dtype(self.code)
         if found.kind not in _KINDS or found.hasobject:
             raise _RefusedError(f"arrays of {self.code!r}")
-        return found if self.order in "|=" else found.newbyteorder(self.order)
+        return found.newbyteorder(">" if self.order == ">" else "<") if self.order in "<>" else found
 
 
 class _Array:
@@ -122,7 +122,7 @@ _NAMES: dict[tuple[str, str], Callable[..., Any]] = {
 }
 
 
-class _Unpickler(pickle._Unpickler):  # type: ignore[name-defined, misc]
+class _Unpickler(pickle._Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         make = _NAMES.get((module, name))
         if make is None:

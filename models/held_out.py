@@ -35,7 +35,9 @@ class HeldOut:
 def labelled(folder: Path) -> Labelled:
     """Every picture file of ``folder/<label>/``. Raises ProjectError where there is no such folder."""
     if not folder.is_dir():
-        raise ProjectError(f"There is no folder {folder}.", "Run `birds split`, or name a folder with --data.")
+        raise ProjectError(
+            f"There is no folder {folder}.", "Run `birds split`, with a test part (70/15/15), or name --data FOLDER."
+        )
     return [(path, label_of(path)) for path in picture_files(folder)]
 
 

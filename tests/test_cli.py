@@ -53,7 +53,7 @@ def test_wrong_flags_exit_with_2(birds) -> None:
         (["explore"], "There is no folder", "birds scrape"),
         (["clean", "--threshold", "blured=1"], "no check 'blured'", "blurred"),
         (["split"], "There is no folder", "birds scrape"),
-        (["split", "--ratio", "70/30"], "no ratio", "70/15/15"),
+        (["split", "--ratio", "70/40"], "no ratio", "70/15/15"),
         (["train", "--epochs", "ten"], "--epochs is 'ten'", "whole numbers"),
         (["runs", "--project", "/no/such/place"], "No runs yet", "birds train"),
         (["images"], "no birds project", "birds scrape"),

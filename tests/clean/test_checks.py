@@ -46,6 +46,15 @@ def test_unreadable_small_and_copied_pictures_go() -> None:
     }  # fmt: skip
 
 
+def test_small_pictures_of_an_imported_dataset_are_meant_to_be_small() -> None:
+    small = {"width": 28, "height": 28}
+    imported = replace(_file(1, **small), provenance=Provenance("import:mnist"))
+    assert automatic([imported, _file(2, **small)], set()) == {2: Reason.TOO_SMALL}
+    low = {Reason.TOO_SMALL.value: 0.04, Reason.DARK.value: 0.1}
+    found = poor_quality([imported, _file(2, **small)], {1: low, 2: low})
+    assert [(one.file, one.reason) for one in found] == [(1, Reason.DARK), (2, Reason.TOO_SMALL), (2, Reason.DARK)]
+
+
 def test_of_exact_copies_the_first_in_the_record_stays_whatever_their_names() -> None:
     copies = [replace(_file(n, sha256="c" * 64), name=name) for n, name in ((9, "a.jpg"), (4, "b.jpg"), (7, "c.jpg"))]
     assert automatic(copies, set()) == {7: Reason.EXACT_COPY, 9: Reason.EXACT_COPY}

@@ -130,3 +130,13 @@ def test_what_cannot_be_imported_is_told(tmp_path: Path, document: Any, said: st
     with pytest.raises(UsageError, match=said) as caught:
         _read(tmp_path, document)
     assert "\n" not in str(caught.value)
+
+
+def test_whether_numbers_go_to_1_or_255_is_decided_by_all_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("birds.importing.pickled.AT_A_TIME", 2)
+    pictures = np.zeros((4, 8, 8))
+    pictures[0], pictures[3] = 1, 200  # the first two alone could be shares of white
+    dataset = _read(tmp_path, {"x": pictures, "y": LABELS})
+    assert np.array_equal(_pictures(dataset), pictures)
