@@ -11,6 +11,7 @@ from birds.models.statistics import (
     is_in_top,
     losses,
     macro_f1,
+    most_confused,
     per_class,
     wilson_interval,
 )
@@ -106,3 +107,15 @@ def test_of_equally_probable_classes_the_first_is_the_better_guess() -> None:
 def test_being_sure_and_wrong_costs_much_but_not_everything() -> None:
     (loss,) = losses(np.array([[1.0, 0.0]]), np.array([1]))
     assert loss == pytest.approx(27.631, abs=1e-3)
+
+
+def test_most_confused_pairs_are_ranked_and_said_in_words() -> None:
+    matrix = np.array([[5, 3, 0], [1, 9, 0], [0, 3, 1]])
+    pairs = most_confused(matrix, ["garza", "loro", "cigüeña"], 10)
+    assert [(pair.true, pair.predicted, pair.n, pair.of) for pair in pairs] == [
+        ("cigüeña", "loro", 3, 4),
+        ("garza", "loro", 3, 8),
+        ("loro", "garza", 1, 10),
+    ]
+    assert pairs[0].in_words == "3 of 4 cigüeña were taken for loro"
+    assert pairs[2].in_words == "1 of 10 loro was taken for garza"
