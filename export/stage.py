@@ -197,7 +197,9 @@ def _current_export(run: Run, formats: Sequence[str]) -> ExportResult | None:
         done = ExportResult(**json.loads(record.read_text(encoding="utf-8")))
     except (ValueError, TypeError):
         return None
+    now = _digests(run.bundle)
     needed = {manifests.NAME, CARD, *(FORMATS[name] for name in formats)}
-    if not needed <= done.files.keys() or done.files != _digests(run.bundle):
-        return None
-    return replace(done, bundle=str(run.bundle))
+    is_as_left = now.keys() == done.files.keys() and all(
+        digest == done.files[name] for name, digest in now.items() if name != CARD
+    )  # people write into the card
+    return replace(done, bundle=str(run.bundle), files=now) if needed <= now.keys() and is_as_left else None

@@ -176,9 +176,11 @@ def test_an_export_that_is_up_to_date_is_not_repeated(project: Path) -> None:
     assert export(project, formats=("onnx",), only_if_changed=True) == kept, "it has more than was asked for"
     assert file.stat().st_mtime_ns == before
     card = project / "runs" / "one" / "bundle" / "MODEL_CARD.md"
-    card.write_text("something else")
+    card.write_text("with a licence that a person chose")
     export(project, formats=("safetensors",), only_if_changed=True)
-    assert card.read_text() != "something else"
+    assert card.read_text() == "with a licence that a person chose"
+    file.write_bytes(b"touched")
+    assert "model.onnx" not in export(project, formats=("safetensors",), only_if_changed=True).files
 
 
 def test_what_a_killed_export_left_goes_away(project: Path) -> None:
