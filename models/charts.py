@@ -11,6 +11,7 @@ import numpy as np
 from ..drawing import LIGHT, Theme, new_figure, say, shortened
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _MOST_NUMBERED = 30  # classes; beyond, there is no room for numbers in the cells
@@ -107,27 +108,39 @@ def map_chart(
         if not len(points):
             say(axis, "Too few pictures for a map.")
             return figure
-        x, y = points.T
-        frequent = np.bincount(truth, minlength=len(labels)).argsort(kind="stable")[::-1][:_MOST_MARKED]
-        marked = sorted(int(index) for index in frequent if (truth == index).any())
-        rest = ~np.isin(truth, marked)
-        if rest.any():
-            axis.scatter(x[rest], y[rest], s=10, color=theme.ink, alpha=0.25, linewidths=0, label="other classes")
-        for place, index in enumerate(marked):
-            here = truth == index
-            axis.scatter(
-                x[here], y[here], s=64 if _MARKERS[place] == "*" else 34, marker=_MARKERS[place], linewidths=0,
-                color=_COLOURS[place % len(_COLOURS)], alpha=0.85, label=shortened(labels[index], 160),
-            )  # fmt: skip
-        if not is_right.all():
-            size, line = (120, 1.2) if len(points) <= _MOST_WIDE_RINGS else (60, 0.7)
-            axis.scatter(
-                x[~is_right], y[~is_right], s=size, facecolors="none", edgecolors=theme.ink, linewidths=line,
-                label="judged wrongly",
-            )  # fmt: skip
+        draw_map(axis, points, truth, is_right, labels, theme)
         axis.set_title(title)
-        axis.set_xticks([])
-        axis.set_yticks([])
-        axis.spines[:].set_visible(False)
         figure.legend(loc="outside right upper", frameon=False)
     return figure
+
+
+def draw_map(
+    axis: "Axes",
+    points: np.ndarray,
+    truth: np.ndarray,
+    is_right: np.ndarray,
+    labels: Sequence[str],
+    theme: Theme = LIGHT,
+) -> None:
+    """The same on an axis of a figure with several; what its marks mean is left to a legend."""
+    x, y = points.T
+    frequent = np.bincount(truth, minlength=len(labels)).argsort(kind="stable")[::-1][:_MOST_MARKED]
+    marked = sorted(int(index) for index in frequent if (truth == index).any())
+    rest = ~np.isin(truth, marked)
+    if rest.any():
+        axis.scatter(x[rest], y[rest], s=10, color=theme.ink, alpha=0.25, linewidths=0, label="other classes")
+    for place, index in enumerate(marked):
+        here = truth == index
+        axis.scatter(
+            x[here], y[here], s=64 if _MARKERS[place] == "*" else 34, marker=_MARKERS[place], linewidths=0,
+            color=_COLOURS[place % len(_COLOURS)], alpha=0.85, label=shortened(labels[index], 160),
+        )  # fmt: skip
+    if not is_right.all():
+        size, line = (120, 1.2) if len(points) <= _MOST_WIDE_RINGS else (60, 0.7)
+        axis.scatter(
+            x[~is_right], y[~is_right], s=size, facecolors="none", edgecolors=theme.ink, linewidths=line,
+            label="judged wrongly",
+        )  # fmt: skip
+    axis.set_xticks([])
+    axis.set_yticks([])
+    axis.spines[:].set_visible(False)

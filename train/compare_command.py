@@ -25,7 +25,7 @@ BatchSize = Annotated[int | None, typer.Option(min=2, help="Pictures a step.", s
 Seed = Annotated[int | None, typer.Option(min=0, help="Of weights, order and augmentation.", show_default="0")]
 
 
-def _settings(project: Path, **flags: Any) -> dict[str, Any]:
+def settings_from(project: Path, **flags: Any) -> dict[str, Any]:
     """Arguments for training: the [train] table of birds.toml, and the flags given, which win."""
     given = {name: value for name, value in flags.items() if value is not None}
     return config.train_arguments({**config.load(project).train, **given})
@@ -56,7 +56,7 @@ def compare(
 
     Example: birds compare --arch resnet18 --arch mobilenet_v2
     """
-    settings = _settings(project, weights=weights, epochs=epochs, size=size, batch_size=batch_size, seed=seed)
+    settings = settings_from(project, weights=weights, epochs=epochs, size=size, batch_size=batch_size, seed=seed)
     settings.pop("arch", None)  # birds.toml's own: which to compare is said here
     from . import comparison  # torch and fastai: after the flags are known to be good
 
@@ -150,7 +150,7 @@ def lr_find(
 
     Example: birds lr-find --arch resnet18
     """
-    settings = _settings(project, arch=arch, weights=weights, size=size, batch_size=batch_size, seed=seed)
+    settings = settings_from(project, arch=arch, weights=weights, size=size, batch_size=batch_size, seed=seed)
     settings.pop("lr", None)
     from .lr_find import find_lr
 

@@ -99,25 +99,60 @@ class FeatureSource:
         return train, valid
 
     def _look(self, paths: Sequence[Path], listed: PictureList, views: Sequence[str], precision: str) -> Features:
-        found = features(
+        return features_of(
+            paths,
             listed,
-            arch=self.config["arch"],
-            body=self.learner.model.body,
-            cache=self.cache,
+            self.config,
+            self.learner.model.body,
             views=views,
-            size=self.config["size"],
-            evaluation_size=self.config["evaluation_size"],
-            resize=self.config["resize"],
-            augmentation=augmentation_of(self.config),
-            normalisation=normalisation_of(self.config),
+            cache=self.cache,
             precision=precision,
             channels_last=self.choice.channels_last,
             progress=self.progress,
         )
-        if not found.is_readable.all():
-            unreadable = paths[int(np.flatnonzero(~found.is_readable)[0])]
-            raise TrainError(f"{unreadable} cannot be read.", "Remove or replace it, then run `birds split` again.")
-        return found
+
+
+def features_of(
+    paths: Sequence[Path],
+    listed: PictureList,
+    config: Mapping[str, Any],
+    body: torch.nn.Module,
+    *,
+    views: Sequence[str],
+    cache: Path,
+    precision: str = "fp32",
+    channels_last: bool = True,
+    progress: Progress = SILENT,
+) -> Features:
+    """Features of the pictures at `paths`, shown to `body` as a run's config.json asks for it; see `features`.
+
+    Parameters
+    ----------
+    listed : the same pictures with their digests.
+
+    Raises
+    ------
+    TrainError : a picture cannot be read; it is named.
+    """
+    found = features(
+        listed,
+        arch=config["arch"],
+        body=body,
+        cache=cache,
+        views=views,
+        size=config["size"],
+        evaluation_size=config["evaluation_size"],
+        resize=config["resize"],
+        augmentation=augmentation_of(config),
+        normalisation=normalisation_of(config),
+        precision=precision,
+        channels_last=channels_last,
+        progress=progress,
+    )
+    if not found.is_readable.all():
+        unreadable = paths[int(np.flatnonzero(~found.is_readable)[0])]
+        raise TrainError(f"{unreadable} cannot be read.", "Remove or replace it, then run `birds split` again.")
+    return found
 
 
 class RandomViews(fastai.Callback):  # type: ignore[misc]

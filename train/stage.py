@@ -41,6 +41,7 @@ def train(
     fresh: bool = False,
     only_if_changed: bool = False,
     log: str | None = None,
+    cache: Path | None = None,
     progress: Progress = SILENT,
     **settings: Any,
 ) -> TrainResult:
@@ -52,6 +53,7 @@ def train(
     fresh : begin anew even where an unfinished run with these settings could go on.
     only_if_changed : take the newest finished run with these settings and this split, where there is one.
     log : ``tensorboard`` or ``wandb``, to follow the run there as well.
+    cache : folder of features and pre-sized pictures; default the project's own.
     settings : see `Settings`.
 
     Raises
@@ -82,7 +84,7 @@ def train(
         if asked.recipe != "2024":  # nothing was measured for it
             progress.note(f"It will take {estimate(_parts(config, choices, dataset))}.")
         run = make_run(place, config, choices, name)  # nothing is left behind before here
-    return _carry_through(run, learner, dataset, cache=place.cache, log=log, progress=progress)
+    return _carry_through(run, learner, dataset, cache=cache or place.cache, log=log, progress=progress)
 
 
 def resume(
