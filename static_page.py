@@ -63,7 +63,7 @@ tfoot > tr > * { border-top: 2px solid var(--line); border-bottom: 0; }
   th, td { padding: 0.15rem 0.3rem; }
   tbody th { min-width: 0; }
   nav { display: none; }
-  h2, h3 { break-after: avoid; }
+  h2, h3, section > p { break-after: avoid; }
   figure, tr { break-inside: avoid; }
 }
 """

@@ -161,7 +161,7 @@ def mistakes(shown: Sequence[Shown], result: EvaluateResult) -> list["FT"]:
     wrong = result.n - round(result.accuracy * result.n)
     has_heat = any(one.heat for one in shown)
     which = f"Its {wrong:,} mistakes" if len(shown) == wrong else f"The {len(shown)} worst of {wrong:,} mistakes"
-    text = f"{which}, the surest first. Look whether the label is right before you blame the model."
+    text = f"{which}, the highest loss first. Look whether the label is right before you blame the model."
     if has_heat:
         text += (
             " Beside each picture, bright: where the network saw what it took it for (Grad-CAM). That shows where it "
