@@ -30,6 +30,7 @@ from .split.command import split
 from .train.command import train
 from .train.compare_command import compare, lr_find
 from .train.sweep_command import sweep
+from .train.transfer_command import transfer
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -81,9 +82,9 @@ def _birds(
 
 
 for _command in (
-    commands.run, scrape, clean, explore, split, train, compare, sweep, lr_find, export, push, evaluate, report,
-    explain, predict, serve, commands.demo, gallery, commands.doctor, commands.status, runs, archs, commands.species,
-    commands.images, attributions,
+    commands.run, scrape, clean, explore, split, train, compare, sweep, transfer, lr_find, export, push, evaluate,
+    report, explain, predict, serve, commands.demo, gallery, commands.doctor, commands.status, runs, archs,
+    commands.species, commands.images, attributions,
 ):  # fmt: skip
     app.command()(_command)
 app.command("import")(import_)

@@ -108,7 +108,7 @@ def map_chart(
         if not len(points):
             say(axis, "Too few pictures for a map.")
             return figure
-        draw_map(axis, points, truth, is_right, labels, theme)
+        draw_map(axis, points, truth, is_right, labels, theme=theme)
         axis.set_title(title)
         figure.legend(loc="outside right upper", frameon=False)
     return figure
@@ -120,6 +120,7 @@ def draw_map(
     truth: np.ndarray,
     is_right: np.ndarray,
     labels: Sequence[str],
+    *,
     theme: Theme = LIGHT,
 ) -> None:
     """The same on an axis of a figure with several; what its marks mean is left to a legend."""

@@ -104,25 +104,25 @@ def _cells(entry: "Entry", *, final: bool) -> list[str | float]:
 
 def loss_in_words(entry: "Entry") -> str:
     """Validation loss, and its spread over seeds."""
-    return f"{entry.valid_loss:.4f}{_spread(entry.valid_loss_spread, 4)}"
+    return f"{entry.valid_loss:.4f}{plus_minus(entry.valid_loss_spread, 4)}"
 
 
 def accuracy_in_words(entry: "Entry") -> str:
     """Validation accuracy with its spread over seeds and its interval."""
-    spread, interval = _spread(entry.valid_accuracy_spread, 3), _range(entry.valid_accuracy_interval)
+    spread, interval = plus_minus(entry.valid_accuracy_spread, 3), in_brackets(entry.valid_accuracy_interval)
     return f"{entry.valid_accuracy:.3f}{spread} {interval}"
 
 
 def test_in_words(entry: "Entry") -> tuple[str, str]:
     """Loss on the test set, and accuracy with its interval."""
-    return f"{entry.test_loss:.4f}", f"{entry.test_accuracy:.3f} {_range(entry.test_accuracy_interval)}"
+    return f"{entry.test_loss:.4f}", f"{entry.test_accuracy:.3f} {in_brackets(entry.test_accuracy_interval)}"
 
 
-def _spread(value: float | None, digits: int) -> str:
+def plus_minus(value: float | None, digits: int) -> str:
     return "" if value is None else f" ± {value:.{digits}f}"
 
 
-def _range(interval: tuple[float, float] | None) -> str:
+def in_brackets(interval: tuple[float, float] | None) -> str:
     return "" if interval is None else f"({interval[0]:.3f} to {interval[1]:.3f})"
 
 
