@@ -124,7 +124,7 @@ class OpenVinoEngine:
         refuse_other_files(path)
         if not find_spec("openvino"):
             raise ModelError("The openvino engine needs its package.", 'Install it with: pip install "birds[openvino]"')
-        import openvino  # type: ignore[import-not-found]  # an extra
+        import openvino
 
         settings: dict[str, Any] = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
         if threads:
