@@ -61,7 +61,7 @@ def _anonymous_kb(pid: int) -> int:
     return total
 
 
-def run_timed(command: Sequence[str]) -> dict[str, Any]:
+def run_timed(command: Sequence[str], timeout_s: float = TIMEOUT_S) -> dict[str, Any]:
     """Run `command`, which prints one JSON object; that, with its seconds from start to end and its peak memory."""
     environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     started = time.perf_counter()
@@ -73,9 +73,9 @@ def run_timed(command: Sequence[str]) -> dict[str, Any]:
     ):
         peak_mb = peak_mb_of(process)
         try:
-            out, _ = process.communicate(timeout=TIMEOUT_S)
+            out, _ = process.communicate(timeout=timeout_s)
         except subprocess.TimeoutExpired:
-            return {"error": f"not done after {TIMEOUT_S} s"}
+            return {"error": f"not done after {timeout_s} s"}
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
