@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..drawing import LIGHT, Theme, new_figure, say, shortened
+from ..drawing import DARK, LIGHT, Theme, new_figure, say, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +21,10 @@ _MOST_ROWS = 60  # classes of the recall chart; of more, those of lowest recall
 _MARKERS = "osD^vP*X<>hp"
 _MOST_MARKED = 12  # classes told apart on the map by shape and colour; of more, the most frequent ones
 _MOST_WIDE_RINGS = 500  # pictures on a map; among more, wide rings round the mistakes would hide the rest
-_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#999999", "#b8a200")  # Okabe and Ito
+_COLOURS = {  # after Okabe and Ito; brighter on a dark page
+    LIGHT: ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#999999", "#b8a200"),
+    DARK: ("#4ba3e3", "#f2b134", "#2fc79a", "#ff8a4c", "#e6a3c8", "#a6dcff", "#c4c4c4", "#e0d040"),
+}
 
 
 def confusion_chart(matrix: np.ndarray, labels: Sequence[str], theme: Theme = LIGHT) -> "Figure":
@@ -130,11 +133,12 @@ def draw_map(
     rest = ~np.isin(truth, marked)
     if rest.any():
         axis.scatter(x[rest], y[rest], s=10, color=theme.ink, alpha=0.25, linewidths=0, label="other classes")
+    colours = _COLOURS[theme]
     for place, index in enumerate(marked):
         here = truth == index
         axis.scatter(
             x[here], y[here], s=64 if _MARKERS[place] == "*" else 34, marker=_MARKERS[place], linewidths=0,
-            color=_COLOURS[place % len(_COLOURS)], alpha=0.85, label=shortened(labels[index], 160),
+            color=colours[place % len(colours)], alpha=0.85, label=shortened(labels[index], 160),
         )  # fmt: skip
     if not is_right.all():
         size, line = (120, 1.2) if len(points) <= _MOST_WIDE_RINGS else (60, 0.7)
