@@ -145,5 +145,9 @@ def with_test_figures(entry: Entry, project: Path, progress: Progress) -> Entry:
         entry,
         test_loss=mean_and_spread([test.loss for test in tests])[0],
         test_accuracy=accuracy,
-        test_accuracy_interval=wilson_interval(round(accuracy * tests[0].n), tests[0].n),
+        test_accuracy_interval=(
+            wilson_interval(round(accuracy * tests[0].n), tests[0].n)
+            if tests[0].accuracy_interval
+            else None  # evaluation gives none for so few pictures
+        ),
     )

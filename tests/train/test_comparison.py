@@ -34,7 +34,7 @@ app.command()(lambda: None)  # a second command: Typer would take a single one f
 
 
 def write_dataset(root: Path) -> Path:
-    for part, count in (("train", 8), ("val", VALID), ("test", 5)):
+    for part, count in (("train", 8), ("val", VALID), ("test", 10)):
         for label, colour in (("claro", 200), ("oscuro", 60)):
             folder = root / "dataset" / part / label
             folder.mkdir(parents=True)
