@@ -64,6 +64,8 @@ def predict(
 
     if csv and csv.is_dir():
         raise typer.BadParameter(f"{csv} is a folder.", param_hint="--csv")
+    if csv:
+        csv.parent.mkdir(parents=True, exist_ok=True)  # said now, where it cannot be, and not after 20,000 pictures
     console = Console(as_json=as_json, quiet=quiet)
     result = predict_pictures(
         project,
