@@ -115,7 +115,8 @@ def accuracy_in_words(entry: "Entry") -> str:
 
 def test_in_words(entry: "Entry") -> tuple[str, str]:
     """Loss on the test set, and accuracy with its interval."""
-    return f"{entry.test_loss:.4f}", f"{entry.test_accuracy:.3f} {in_brackets(entry.test_accuracy_interval)}"
+    accuracy = f"{entry.test_accuracy:.3f} {in_brackets(entry.test_accuracy_interval)}"
+    return f"{entry.test_loss:.4f}", accuracy.rstrip()
 
 
 def plus_minus(value: float | None, digits: int) -> str:
