@@ -16,6 +16,7 @@ from torch import nn
 
 from ..errors import ModelError
 from .architectures import Classifier
+from .layer_outputs import is_channels_last
 from .manifest import Preprocess
 from .network import normalised
 
@@ -81,7 +82,7 @@ def _weighted(activation: torch.Tensor, slope: torch.Tensor) -> torch.Tensor | N
         return _weighted(*tokens)
     if activation.ndim != 4:
         return None
-    if activation.shape[1] == activation.shape[2] != activation.shape[3]:  # [N, h, w, C], as timm's Swin has it
+    if is_channels_last(activation):
         activation, slope = (tensor.permute(0, 3, 1, 2) for tensor in (activation, slope))
     if activation.shape[2] != activation.shape[3] or activation.shape[2] == 1:  # of an attention's heads; pooled
         return None

@@ -106,7 +106,9 @@ def loaded_by(*arguments: str) -> set[str]:
     return {line.partition(".")[0] for line in answer.stdout.splitlines()}
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("scrape", "--help"), ("train", "--help"), ("evaluate", "--help")])
+@pytest.mark.parametrize(
+    "arguments", [("--help",), ("scrape", "--help"), ("train", "--help"), ("evaluate", "--help"), ("explain", "--help")]
+)
 def test_help_imports_nothing_heavy(arguments: tuple[str, ...]) -> None:
     heavy = {
         "torch",
