@@ -22,6 +22,7 @@ from ..errors import ModelError
 from . import trust as trusted
 from .gate import fastai
 from .manifest import Manifest, ModelClass, Preprocess
+from .transforms import Prepare
 
 NAME = "export.pkl"
 _DESCRIPTION = "birds.json"
@@ -108,13 +109,14 @@ def manifest_of(learner: Any, path: Path) -> Manifest:
     description = getattr(learner, "birds", None)
     if isinstance(description, str):
         return Manifest.from_json(description, path)
-    steps = learner.dls.valid.after_item.fs
-    prepare = next((step for step in steps if type(step).__name__ == "Prepare"), None)
-    if prepare is None:
+    prepare = next((step for step in learner.dls.valid.after_item.fs if isinstance(step, Prepare)), None)
+    normalise = next((step for step in learner.dls.valid.after_batch.fs if isinstance(step, fastai.Normalize)), None)
+    if prepare is None or normalise is None:
         raise ModelError(f"{path} was not exported by birds.", "Open it with fastai's load_learner.")
+    mean, std = (values.flatten().tolist() for values in (normalise.mean, normalise.std))
     return Manifest(
         classes=tuple(ModelClass(str(label)) for label in learner.dls.vocab),
-        preprocess=Preprocess(prepare.resize, prepare.size),
+        preprocess=Preprocess(prepare.resize, prepare.size, mean=tuple(mean), std=tuple(std)),
         architecture="unknown",
         recipe="default",
         mirror=bool(getattr(learner.model, "mirror", False)),

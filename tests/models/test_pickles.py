@@ -14,6 +14,7 @@ from birds.cli import app
 from birds.errors import ModelError
 from birds.files import sha256_of
 from birds.models import trust
+from birds.models.pickles import load_export
 from typer.testing import CliRunner
 
 NAMES = ("export.pkl", "model.onnx", "model.safetensors", "bundle.pth", "EXPORT.PKL")
@@ -105,6 +106,18 @@ def test_a_lone_pickle_predicts_what_its_bundle_does(pickled: Path, exported: Pa
     assert (label, share) == (expected, pytest.approx(expected_share, abs=1e-5))
 
 
+def test_one_of_before_there_was_a_description_still_opens(pickled: Path, exported: Path) -> None:
+    learner = load_export(pickled)
+    del learner.birds
+    learner.export(pickled.resolve(), pickle_module=pickle)
+    model = birds.load(trusted(pickled))
+    picture = exported / "dataset" / "test" / "garza" / "000.jpg"
+    ((label, share), _) = model.predict(picture)
+    ((expected, expected_share), _) = birds.load("one", project=exported).predict(picture)
+    assert (label, share) == (expected, pytest.approx(expected_share, abs=1e-5))
+    assert model.manifest.test is None
+
+
 @pytest.mark.parametrize("share", [0.0, 0.2, 0.6, 0.99])
 def test_a_truncated_one_is_told_in_one_line(pickled: Path, share: float) -> None:
     data = pickled.read_bytes()
@@ -116,9 +129,7 @@ def test_a_truncated_one_is_told_in_one_line(pickled: Path, share: float) -> Non
 
 
 @pytest.mark.parametrize(("package", "version"), [("fastai", "3.1.0"), ("torch", "1.13.1")])
-def test_another_major_version_is_explained_and_not_opened(
-    pickled: Path, package: str, version: str
-) -> None:
+def test_another_major_version_is_explained_and_not_opened(pickled: Path, package: str, version: str) -> None:
     with_description(pickled, **{package: version})
     with pytest.raises(
         ModelError, match=rf'exported with {package} {version}, and here is 2.*pip install "{package}=='
