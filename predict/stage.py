@@ -118,8 +118,12 @@ def _batches(
         shown = as_shown(name)
         try:
             data = reader.read(name)
-            with large if images.pixels(data) > _LARGE_PIXELS else nullcontext():
-                return shown, images.prepare(images.decode(data).image, preprocess.size, preprocess.resize)
+            is_large = images.pixels(data) > _LARGE_PIXELS
+            with large if is_large else nullcontext():
+                prepared = images.prepare(images.decode(data).image, preprocess.size, preprocess.resize)
+                if is_large:
+                    images.give_back_memory()
+            return shown, prepared
         except (ImageError, FetchError) as error:
             return shown, error.message
 
