@@ -148,6 +148,7 @@ def draw_maps(
             else:
                 draw_map(axis, laid.points, laid.truth, laid.is_right, labels)
             axis.set_title(_title(row))
+            axis.spines[:].set(visible=True, color="#bbbbbb")  # else one map runs into the next
         figure.suptitle(f"Validation pictures by the features that each way decides by (t-SNE){part}", ha="center")
         marks = {
             label: handle for axis in axes for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)
