@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 UNKNOWN_LABEL = "unknown_label"
-_BATCH = 32
+_BATCH = 8  # onnxruntime keeps the memory of its largest batch
 
 
 class Judge(Protocol):

@@ -14,7 +14,6 @@ from .. import files
 from ..errors import ModelError, UsageError
 from . import architectures
 from .architectures import Classifier, make_body, make_head
-from .learner import make_2024_model
 from .manifest import METADATA_KEY, Manifest, Preprocess
 
 if TYPE_CHECKING:
@@ -73,6 +72,8 @@ def build_network(manifest: Manifest, where: object) -> Classifier:
     try:
         architectures.find(manifest.architecture)  # a name from a stranger's file goes no further unknown
         if manifest.recipe == "2024":
+            from .learner import make_2024_model  # fastai's, which the other recipe can do without
+
             return as_classifier(make_2024_model(manifest.architecture, classes))
         body, features = make_body(manifest.architecture)
     except UsageError as error:

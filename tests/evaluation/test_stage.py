@@ -85,14 +85,16 @@ def test_every_table_and_chart_lies_in_the_run(root: Path) -> None:
     assert judged.report is None
 
 
-def test_without_the_page_neither_torch_nor_fastai_is_imported(root: Path) -> None:
+@pytest.mark.parametrize(("report", "unneeded"), [(False, "torch fastai sklearn"), (True, "fastai")])
+def test_what_is_not_needed_is_not_imported(root: Path, report: bool, unneeded: str) -> None:
+    """fastai only where an export.pkl is judged; torch only for the page."""
     code = (
         "import sys; from birds.evaluation import evaluate; from pathlib import Path\n"
-        "evaluate(Path(sys.argv[1])); print(sorted({'torch', 'fastai', 'sklearn'} & set(sys.modules)))"
+        "evaluate(Path(sys.argv[1]), report=sys.argv[2] == 'True')\n"
+        "print(sorted(set(sys.argv[3].split()) & set(sys.modules)))"
     )
-    answer = subprocess.run(
-        [sys.executable, "-c", code, str(root)], capture_output=True, text=True, timeout=120, check=True
-    )
+    command = [sys.executable, "-c", code, str(root), str(report), unneeded]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=200, check=True)
     assert answer.stdout.strip() == "[]"
 
 
