@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import files
+from ..errors import ModelError
 from ..progress import SILENT, Progress
 from .engines import open_engine
 
@@ -77,6 +78,8 @@ def choose(model: "LoadedModel", pictures: int, *, store: Path | None = None, pr
         if pictures < _WORTH_IT:
             return names[0]
         speeds = _measured(model, names, pictures, store=store, key=key, progress=progress)
+    if not speeds:
+        return names[0]  # which says why it cannot be opened
     chosen = _fastest(speeds, pictures)
     progress.note(f"Engine {chosen}: {_in_words(speeds)}.")
     return chosen
@@ -106,7 +109,11 @@ def _measured(
         had_torch = "torch" in sys.modules
         if name == "torch" and speeds and not had_torch and _least_seconds(speeds, pictures) < _LONG_S:
             continue
-        speed = _speed_of(model, name)
+        try:
+            speed = _speed_of(model, name)
+        except ModelError as error:  # a package that is broken, say: the others may do
+            progress.note(f"The engine {name} cannot be used: {error.message}")
+            continue
         speeds[name] = (
             Speed(speed.open_s + _TORCH_OPENS_S, speed.images_per_second) if had_torch and name == "torch" else speed
         )

@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from birds.errors import ModelError
 from birds.models import engine_choice
 from birds.models.bundle import LoadedModel
 from birds.models.engine_choice import Speed, choose, measure
 from birds.models.manifest import Manifest, ModelClass, Preprocess
 
 OPENED: list[str] = []
+BROKEN: list[str] = []
 
 
 class Sleeper:
@@ -37,9 +39,12 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LoadedModel:
     """A model for three engines that need no clock to be told apart."""
     clock = Clock()
     OPENED.clear()
+    BROKEN.clear()
 
     def open_engine(_model: LoadedModel, name: str) -> Any:
         OPENED.append(name)
+        if name in BROKEN:
+            raise ModelError(f"{name} is broken.")
         clock.now += 1.0 if name == "openvino" else 0.1
         return Sleeper(name, clock)
 
@@ -117,6 +122,14 @@ def test_a_damaged_store_is_as_good_as_none(model: LoadedModel, store: Path, con
 def test_a_store_that_cannot_be_written_is_no_error(model: LoadedModel, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     assert choose(model, 1000, store=tmp_path / "file" / "engines.json") == "openvino"
+
+
+def test_an_engine_that_cannot_be_opened_is_not_taken(model: LoadedModel, store: Path, notes: Any) -> None:
+    BROKEN.append("openvino")
+    assert choose(model, 1000, store=store, progress=notes) == "onnx"
+    assert any("openvino is broken" in line for line in notes.lines)
+    BROKEN.extend(["onnx", "torch"])
+    assert choose(model, 1000, store=store.with_name("other.json")) == "onnx", "which then says why"
 
 
 def test_speeds_count_the_opening() -> None:
