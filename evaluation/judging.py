@@ -108,13 +108,17 @@ def judge(
         for path, label in listed:
             bar.advance()
             try:
-                if label not in index:
-                    raise ImageError(f"{path}: the model has no class {label!r}.", reason=Reason.UNREADABLE)
-                image, digest = _read(path)
+                reason = None
+                if label in index:
+                    image, digest = _read(path)
+                else:
+                    reason = UNKNOWN_LABEL
             except ImageError as error:
-                reason = str(error.reason) if label in index else UNKNOWN_LABEL
-                skipped[str(path)] = reason
-                progress.note(f"Not judged ({reason}): {path}")
+                reason = str(error.reason)
+            if reason:
+                name = printable(path)
+                skipped[name] = reason
+                progress.note(f"Not judged ({reason}): {name}")
                 continue
             waiting.append(images.prepare(image, preprocess.size, preprocess.resize))
             rows.append((str(path), index[label], digest))
@@ -143,8 +147,15 @@ def judge(
 
 def _read(path: Path) -> "tuple[Image.Image, str]":
     """The picture in `path`, RGB and upright, and the SHA-256 of the file."""
+    if printable(path) != str(path):
+        raise ImageError(f"The name of {printable(path)} is no Unicode.", reason=Reason.UNREADABLE)
     try:
         data = path.read_bytes()
     except OSError as error:
         raise ImageError(f"{path} cannot be read: {error.strerror}.", reason=Reason.UNREADABLE) from error
     return images.decode(data).image, images.sha256(data)
+
+
+def printable(path: Path) -> str:
+    """Its name as tables and pages can hold it: what is no Unicode in it becomes question marks."""
+    return str(path).encode(errors="replace").decode()

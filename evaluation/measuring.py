@@ -54,7 +54,7 @@ def measured(
     temperature : folded into the model, to look at what it changed.
     threshold : below this confidence the model says 'unsure'.
     skipped : each file that could not be judged, with its reason.
-    about : ``model``, ``engine``, ``data`` and ``warnings`` of the result.
+    about : ``model``, ``phase``, ``engine``, ``data`` and ``warnings`` of the result.
     """
     n = len(judged)
     matrix = confusion_matrix(judged.truth, judged.predicted, len(labels))

@@ -14,7 +14,7 @@ from ..models.manifest import Manifest
 from ..static_page import chart, document, facts, table
 from . import sections
 from .explain import Shown
-from .results import EvaluateResult
+from .results import HEAD, EvaluateResult
 from .words import FIGURES, in_short, interval, per_cent, reviewed, shown
 
 if TYPE_CHECKING:
@@ -76,6 +76,8 @@ def page(
     matrix : counts, true classes in rows.
     """
     title = manifest.training.get("run") or manifest.architecture
+    if result.phase == HEAD:
+        title += " after phase 1"
     parts: dict[str, Sequence[FT]] = {
         "How good it is": _how_good(result, others),
         "Classes": sections.classes(result, pictures.chart),

@@ -5,6 +5,7 @@ from typing import Any
 
 from ..models.statistics import ConfusedPair
 
+HEAD, FINAL = "head", "final"  # phases
 WILSON, BOOTSTRAP, TOO_FEW = "Wilson", "bootstrap", "too few"
 
 
@@ -109,7 +110,10 @@ class EvaluateResult:
 
     Attributes
     ----------
-    per_class : label -> n, precision, recall, recall_interval, f1, reviewed.
+    phase : ``final`` is what was exported, ``head`` the same network after phase 1.
+    engine : that judged: ``onnx`` or ``torch``.
+    data : the folder of the pictures.
+    per_class : label -> n, precision, recall, recall_interval, f1, reviewed_share.
     figures : loss, accuracy, balanced_accuracy, top_3_accuracy, macro_f1, ece -> `Figure`.
     reviewed_share : of the pictures a person decided about; None where there is no record.
     groups : of near-duplicates and series; what the bootstrap draws.
@@ -127,6 +131,7 @@ class EvaluateResult:
     """
 
     model: str
+    phase: str
     engine: str
     data: str
     n: int

@@ -16,13 +16,13 @@ from ..models.statistics import MIN_FOR_INTERVAL
 from ..progress import SILENT, Progress
 from . import comparison
 from .comparison import ComparisonResult
-from .judging import Judge, Judged, judge
+from .judging import Judge, Judged, judge, printable
 from .measuring import measured
 from .origins import origins
 from .outdated import remember
 from .overlap import groups_and_overlap
-from .results import EvaluateResult, Overlap
-from .subject import FINAL, HEAD, NetworkJudge, Subject, head_network, open_judge, open_subject
+from .results import FINAL, HEAD, EvaluateResult, Overlap
+from .subject import NetworkJudge, Subject, head_network, open_judge, open_subject
 from .writing import Found, write, write_comparison, write_with_page
 
 if TYPE_CHECKING:
@@ -117,6 +117,7 @@ def _measured(
     """The figures on the pictures of `listing`."""
     manifest = subject.opened.manifest
     wanted = {(str(path), label) for path, label in listing}
+    names = {printable(path) for path, _ in listing}
     labels = [manifest.labels[index] for index in judged.truth]
     chosen = judged.where(np.array([pair in wanted for pair in zip(judged.files, labels, strict=True)], dtype=bool))
     if not len(chosen):
@@ -130,10 +131,11 @@ def _measured(
         origins=sources,
         temperature=manifest.temperature if phase == FINAL else 1.0,
         threshold=manifest.abstain_threshold,
-        skipped={file: reason for file, reason in skipped.items() if file in {file for file, _ in wanted}},
+        skipped={file: reason for file, reason in skipped.items() if file in names},
         overlap=overlap,
         model=str(subject.opened.path),
         engine=engine.name,
+        phase=phase,
         data=str(subject.folder),
         warnings=[*subject.warnings, *_warnings(overlap, len(chosen))],
     )
@@ -144,7 +146,9 @@ def _warnings(overlap: Overlap, n: int) -> list[str]:
     found = []
     if overlap.exact or overlap.near:
         both = " and ".join(
-            f"{len(some)} {kind}" for some, kind in ((overlap.exact, "copies"), (overlap.near, "near copies")) if some
+            f"{len(some)} {kind}{'copy' if len(some) == 1 else 'copies'}"
+            for some, kind in ((overlap.exact, ""), (overlap.near, "near "))
+            if some
         )
         found.append(
             f"Of the {n} pictures the model has learnt from {both}: the figures promise too much. `birds split "

@@ -16,11 +16,11 @@ from ..models.runs import Run
 from ..progress import Progress
 from .judging import Judge
 from .overlap import Training, training_pictures
+from .results import HEAD
 
 if TYPE_CHECKING:
     from ..models.architectures import Classifier
 
-HEAD, FINAL = "head", "final"
 _ENGINES = {"onnx": "onnx", "safetensors": "torch", "fastai": "torch"}
 _ELSEWHERE = "nothing: the pictures it was trained on are not in this project"
 

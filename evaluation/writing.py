@@ -104,7 +104,9 @@ def _tables_and_charts(subject: Subject, found: Found) -> dict[str, bytes]:
 
 
 def _written(result: EvaluateResult, folder: Path, contents: Mapping[str, bytes]) -> EvaluateResult:
-    shutil.rmtree(folder / "mistakes", ignore_errors=True)  # of another evaluation: there may be fewer now
+    shutil.rmtree(folder / "mistakes", ignore_errors=True)  # of another evaluation, like what only a page comes with
+    for name in ("map.png", "map.csv"):
+        (folder / name).unlink(missing_ok=True)
     for name, content in contents.items():
         files.write_bytes(folder / name, content)
     paths = {name: str(folder / name) for name in contents}

@@ -78,6 +78,7 @@ def result_of(labels: list[str], url: str | None = None, **options: object) -> t
         skipped={"/home/anna/dataset/test/x/broken.jpg": "unreadable"},
         overlap=Overlap("exact and near copies", exact={"/home/anna/a/b/c.jpg": "train/b/d.jpg"}),
         model="runs/one/bundle",
+        phase="final",
         engine="onnx",
         data="/home/anna/dataset/test",
         warnings=["Beware of this."],

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -104,6 +105,7 @@ def test_both_phases_are_evaluated_with_their_own_weights(root: Path) -> None:
     assert both.phases["final"].loss == both.loss == evaluate(root).loss
     assert both.phases["head"].loss == evaluate(root, phase="head").loss != both.loss
     assert both.phases["head"].calibration.temperature == 1
+    assert [one.phase for one in both.phases.values()] == ["head", "final"]
     assert both.phases["head"].confusion_matrix != both.confusion_matrix
 
 
@@ -124,6 +126,20 @@ def test_pictures_that_cannot_be_judged_are_counted_and_named(root: Path, tmp_pa
     assert judged.accuracy_interval is None
     assert judged.figures["loss"].method == "too few"
     assert "too few" in " ".join(judged.warnings)
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="its file systems take no such names")
+def test_a_name_that_is_no_unicode_stops_nothing(root: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "some" / "círculo"
+    folder.mkdir(parents=True)
+    draw("círculo", 3).save(folder / "good.png")
+    shutil.copy(folder / "good.png", os.fsencode(folder) + b"/\xe9.png")
+    judged = evaluate(root, data=tmp_path / "some", report=True)
+    assert judged.skipped == {"unreadable": 1}
+    assert list(judged.skipped_files) == [str(folder / "?.png")]
+    assert judged.n == 1
+    assert judged.report == str(root / "runs" / "one" / "evaluation-some" / "report.html")
+    assert Path(judged.report).is_file(), "of a single picture, too"
 
 
 def test_a_folder_without_any_picture_of_the_models_classes_is_refused(root: Path, tmp_path: Path) -> None:
@@ -228,7 +244,7 @@ def test_copies_of_training_pictures_in_the_test_set_are_told(root: Path) -> Non
     judged = evaluate(root)
     assert judged.n == 25
     assert judged.overlap.exact[str(root / "dataset" / "test" / "círculo" / "again.png")] == "train/círculo/0.png"
-    assert "1 copies" in judged.warnings[0]
+    assert "learnt from 1 copy:" in judged.warnings[0]
 
 
 def test_pictures_that_a_person_looked_at_are_counted_with_their_source(root: Path) -> None:
