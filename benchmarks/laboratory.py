@@ -187,7 +187,7 @@ REPORTS = (
 # -- small datasets of the same formats
 
 
-def write_two(folder: Path, *, pictures: int = 10) -> Path:
+def write_two(folder: Path, *, pictures: int = 12) -> Path:
     """``two`` in `folder`: two folders of drawn pictures."""
     for kind, label in enumerate(("cigüeña", "garza")):
         (folder / "two" / label).mkdir(parents=True, exist_ok=True)
@@ -198,13 +198,19 @@ def write_two(folder: Path, *, pictures: int = 10) -> Path:
 
 
 def write_weights(path: Path) -> Path:
-    """Random weights of MobileNetV2 under torchvision's names: they know nothing, but are of the right shape."""
+    """Random weights of MobileNetV2 under torchvision's names: they know nothing, but tell pictures apart."""
     import torch
     from birds.models.gate import torchvision
     from safetensors.torch import save_file
 
     torch.manual_seed(0)
-    save_file(torchvision.models.mobilenet_v2(weights=None).half().state_dict(), path)
+    network = torchvision.models.mobilenet_v2(weights=None)
+    with torch.no_grad():
+        for _ in range(20):  # batch norm must know how large things are, or they die away from layer to layer
+            network(torch.randn(8, 3, 64, 64))
+        network.features[-1][1].weight.mul_(10)  # what a head can learn from in a few steps
+    tensors = {name: tensor for name, tensor in network.half().state_dict().items() if "classifier" not in name}
+    save_file(tensors, path)
     return path
 
 
@@ -213,7 +219,7 @@ GENERATED: dict[str, Callable[[Path], Path]] = {
     "emoji": lambda folder: generated_datasets.write_pickle(folder, pictures=8),
     "mnist": lambda folder: generated_datasets.write_mnist(folder, pictures=8).parent,
     "cifar10": lambda folder: generated_datasets.write_cifar10(folder, pictures=5),
-    "cifar100": lambda folder: generated_datasets.write_cifar100(folder, pictures=4),
+    "cifar100": lambda folder: generated_datasets.write_cifar100(folder, pictures=2),
     "two": write_two,
     "birds8": lambda folder: write_two(folder).rename(folder / "birds8"),
 }

@@ -31,6 +31,7 @@ from .run_folders import finished_run, locked, make_run, run_to_resume, unfinish
 from .settings import FORMAT_VERSION, Settings
 from .training import Training, TrainResult
 
+_FEW = 200  # pictures; of fewer, an epoch is over before processes that load them have paid for their start
 _FORWARD_SHARE = 1 / 3  # of a training step: the backward pass takes about twice as long
 
 
@@ -158,6 +159,7 @@ def _measured(learner: Any, config: Mapping[str, Any], progress: Progress) -> di
     }
     if config["recipe"] == "2024":
         return {use: asdict(Choice(threads=torch.get_num_threads())) for use in ("features", "training")}
+    workers = 0 if config["workers"] is None and learner.dls.train.n < _FEW else config["workers"]
     found = {}
     if config["feature_cache"]:
         found["features"] = choose(learner.model.body, picture_shape=shape, is_training=False, **common)
@@ -165,7 +167,7 @@ def _measured(learner: Any, config: Mapping[str, Any], progress: Progress) -> di
         learner.model,
         picture_shape=shape,
         classes=len(config["classes"]),
-        workers=config["workers"],
+        workers=workers,
         loader=learner.dls.train,
         compile_network=config["compile"],
         **common,

@@ -27,7 +27,7 @@ from ..models.normalisation import normalisation_of
 from ..models.picture_list import PictureList
 from ..models.published import with_its_padding
 from ..models.runs import Run, find_run
-from ..models.statistics import wilson_interval
+from ..models.statistics import interval_of, wilson_interval
 from ..models.trained import open_run
 from ..models.weights import NONE
 from ..progress import SILENT, Progress
@@ -288,5 +288,5 @@ def _with_test_figures(
         paths, PictureList(paths), config, body, views=_views(config), cache=place.cache, progress=progress
     )
     right = judged.svm.predict(_vectors(found)) == np.array([dataset.classes.index(label) for _, label in listed])
-    interval = wilson_interval(int(right.sum()), len(right))
+    interval = interval_of(int(right.sum()), len(right))
     return replace(row, test_accuracy=float(right.mean()), test_interval=interval)

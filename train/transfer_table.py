@@ -34,6 +34,7 @@ class Row:
     c : of the SVM, one a fold.
     silhouette : of the validation pictures in the features that the way decides by (of the first fold); None where it
         is not defined.
+    test_interval : None below 20 pictures.
     """
 
     way: str
