@@ -9,7 +9,9 @@ PUBLIC = {
     "birds.clean": (("clean", "review"), ("server", "stage", "session", "page", "thumbnails", "checks", "command")),
     "birds.scrape": (("scrape",), ("stage", "command")),
     "birds.train": (("train",), ("stage", "command")),
-    "birds.models": (("evaluate", "export", "predict"), ("prediction", "evaluation", "bundle")),
+    "birds.export": (("export",), ("stage", "hub", "command")),
+    "birds.evaluation": (("evaluate",), ("stage", "report", "command")),
+    "birds.predict": (("predict",), ("stage", "inputs", "command")),
 }
 
 
