@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup browser demo test faults lint format wheel clean
+.PHONY: help setup browser demo test slow faults lint format wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ demo: setup ## Run the main job on the embedded gallery: scrape to evaluated mod
 
 test: setup ## Run the tests, three at a time: many wait for a browser
 	$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder
+
+slow: setup ## Run the tests that are left out of `make test`
+	$(BIN)/python -m pytest -q -m slow
 
 faults: setup ## Kill a scrape thirty times and a training ten times at random moments and say what came of it
 	BIRDS_KILLS=30 $(BIN)/python -m pytest -q -s tests/scrape/test_kills.py

@@ -15,7 +15,7 @@ DEMO_TRAINING = {
     "arch": "resnet18",
     "weights": "none",
     "size": 64,
-    "epochs": (16,),
+    "epochs": (12,),
     "patience": (10,),
     "plateau_min_delta": (0.0,),
     "plateau_factor": (1.15,),

@@ -9,7 +9,6 @@ PUBLIC = {
     "birds.clean": (("clean", "review"), ("server", "stage", "session", "page", "thumbnails", "checks", "command")),
     "birds.scrape": (("scrape",), ("stage", "command")),
     "birds.train": (("train",), ("stage", "command")),
-    "birds.export": (("export",), ("stage", "hub", "command")),
     "birds.evaluation": (("evaluate",), ("stage", "report", "command")),
     "birds.predict": (("predict",), ("stage", "inputs", "command")),
 }

@@ -156,6 +156,7 @@ def test_settings_that_cannot_work_are_told_before_anything_is_trained(
         sweep(dataset, SETTINGS, final=True)
 
 
+@pytest.mark.slow
 def test_a_sweep_killed_on_its_way_ends_with_the_undisturbed_table(dataset: Path, tmp_path: Path) -> None:
     other = copy_of(dataset, tmp_path / "undisturbed")
     undisturbed = sweep(other, SETTINGS)
@@ -207,6 +208,7 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("one_thread")
+@pytest.mark.slow
 def test_trainings_side_by_side_give_the_same_table(dataset: Path, tmp_path: Path) -> None:
     other = copy_of(dataset, tmp_path / "in turn")
     some = SETTINGS[:1] + SETTINGS[-2:]

@@ -156,6 +156,7 @@ def test_the_command_prints_one_object_and_a_picture_of_four_maps(
     assert "In the report scratch is lowest" in table.stdout
 
 
+@pytest.mark.slow
 def test_over_folds_every_picture_is_judged_once(tmp_path: Path, weights: str, monkeypatch: pytest.MonkeyPatch) -> None:
     root = write_pictures(tmp_path)
     result = transfer(root, folds=True, weights=weights, **TINY)
