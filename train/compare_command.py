@@ -1,5 +1,6 @@
 """``birds compare`` and ``birds lr-find``."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +12,8 @@ from ..console import Console, JsonFlag, ProjectDir, QuietFlag
 from ..errors import TrainError
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
     from .comparison import CompareResult
     from .comparison_table import Entry
 
@@ -66,17 +69,20 @@ def compare(
     )
     if final:
         console.note(comparison.FINAL_NOTE)
-    if not result.failed:
+    if not (result.failed and as_json):
         _print(console, result, final=final)
-        return
-    if not as_json:
-        _print(console, result, final=final)
+    if result.failed:
+        raise not_trained(result.failed, result)
+
+
+def not_trained(failed: Mapping[str, str], result: "DataclassInstance") -> TrainError:
+    """The error that ends a command of which a part failed; with ``--json``, `result` stands beside it."""
     error = TrainError(
-        f"Not trained: {'; '.join(f'{name}: {why}' for name, why in result.failed.items())}",
+        f"Not trained: {'; '.join(f'{name}: {why}' for name, why in failed.items())}",
         "The same command tries them again and takes the others as they are.",
     )
     error.partial = asdict(result)
-    raise error
+    return error
 
 
 def _print(console: Console, result: "CompareResult", *, final: bool) -> None:

@@ -1,14 +1,12 @@
 """``birds transfer``."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..console import Console, JsonFlag, ProjectDir, QuietFlag
-from ..errors import TrainError
-from .compare_command import BatchSize, Seed, Size, Weights, in_brackets, plus_minus, settings_from
+from .compare_command import BatchSize, Seed, Size, Weights, in_brackets, not_trained, plus_minus, settings_from
 
 if TYPE_CHECKING:
     from .transfer import TransferResult
@@ -60,17 +58,10 @@ def transfer(
     if final:
         console.note(FINAL_NOTE)
     failed = {row.way: row.failed for row in result.rows if row.failed}
-    if not failed:
+    if not (failed and as_json):
         _print(console, result, final=final)
-        return
-    if not as_json:
-        _print(console, result, final=final)
-    error = TrainError(
-        f"Not trained: {'; '.join(f'{way}: {why}' for way, why in failed.items())}",
-        "The same command tries them again and takes the others as they are.",
-    )
-    error.partial = asdict(result)
-    raise error
+    if failed:
+        raise not_trained(failed, result)
 
 
 def _print(console: Console, result: "TransferResult", *, final: bool) -> None:
