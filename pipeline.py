@@ -87,7 +87,9 @@ def run(
     parts = split(project, only_if_changed=True, progress=progress, **options)
     progress.note("4/6 train")
     from .evaluation import evaluate
+    from .evaluation.outdated import current_evaluation
     from .export import export  # torch and fastai: not before they are needed
+    from .models.runs import find_run
     from .train.stage import train
 
     options = {**config.train_arguments(settings.train), **(train_options or {})}
@@ -95,14 +97,19 @@ def run(
     progress.note("5/6 export")
     exported = export(project, trained.run, only_if_changed=True, progress=progress)
     progress.note("6/6 evaluate")
-    judged = evaluate(project, trained.run, report=True, progress=progress)
+    place = Project(Path(project))
+    judged = current_evaluation(place, find_run(place, trained.run))
+    if judged:
+        progress.note("The evaluation is up to date.")
+    else:
+        judged = asdict(evaluate(project, trained.run, report=True, progress=progress))
     return PipelineResult(
         scrape=asdict(scraped) if scraped else None,
         clean=asdict(cleaned),
         split=asdict(parts),
         train=asdict(trained),
         export=asdict(exported),
-        evaluate=asdict(judged),
+        evaluate=judged,
     )
 
 

@@ -1,4 +1,4 @@
-"""What a page was made from, so that `birds report` knows whether it still tells the truth."""
+"""What a page was made from, so that `birds report` and `birds run` know whether it still tells the truth."""
 
 import json
 from typing import Any
@@ -9,21 +9,33 @@ from ..models import manifest as manifests
 from ..models.runs import Run
 from ..record import Record
 
-_NAME = "evaluation/page.json"
+_MADE_FROM = "evaluation/page.json"
+RESULT = "evaluation.json"
 
 
 def remember(project: Project, run: Run) -> None:
     """Write down what the page of `run`, written just now, was made from."""
-    files.write_json(run.folder / _NAME, _made_from(project, run))
+    files.write_json(run.folder / _MADE_FROM, _made_from(project, run))
 
 
 def is_current(project: Project, run: Run) -> bool:
     """Whether bundle, split and a person's decisions are what the page of `run` was made from."""
     try:
-        known = json.loads((run.folder / _NAME).read_text(encoding="utf-8"))
+        known = json.loads((run.folder / _MADE_FROM).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
     return bool(known == _made_from(project, run))
+
+
+def current_evaluation(project: Project, run: Run) -> dict[str, Any] | None:
+    """The last evaluation of `run`, as its JSON has it; None where there is none with a page, or something changed."""
+    if not (run.folder / "report.html").is_file() or not is_current(project, run):
+        return None
+    try:
+        found: dict[str, Any] = json.loads((run.folder / "evaluation" / RESULT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found
 
 
 def _made_from(project: Project, run: Run) -> dict[str, Any]:

@@ -66,7 +66,8 @@ def mix_ups(result: EvaluateResult, chart: Chart, matrix: np.ndarray) -> list["F
         P("A row is what the pictures show, a column what they were taken for. What is off the diagonal is wrong.")
     ]
     figure = chart("confusion", "Confusion matrix", alt)
-    figure.attrs["class"] = f"{figure.attrs.get('class', '')} narrow"
+    if len(labels) <= _MOST_IN_TABLE:  # of more, names and numbers need the whole width
+        figure.attrs["class"] = f"{figure.attrs.get('class', '')} narrow"
     content.append(figure)
     if result.most_confused:
         items = [

@@ -20,6 +20,7 @@ from .comparison import ComparisonResult
 from .judging import Judged
 from .measuring import top_losses
 from .origins import Origin
+from .outdated import RESULT
 from .page import Pictures, page
 from .results import EvaluateResult
 from .subject import Subject
@@ -27,8 +28,6 @@ from .tables import points_table, tables
 
 if TYPE_CHECKING:
     from ..models.architectures import Classifier
-
-RESULT = "evaluation.json"
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from filelock import FileLock
 from .. import files, images
 from ..errors import ModelError, ProjectError, UsageError
 from ..files import Project
+from ..models import engine_choice, trust
 from ..models import manifest as manifests
-from ..models import trust
 from ..models.architectures import Classifier
 from ..models.bundle import FORMATS, LoadedModel, load
 from ..models.held_out import Labelled, held_out, labelled, refuse_another_split
@@ -118,6 +118,7 @@ def _export(project: Project, run: Run, formats: Sequence[str], progress: Progre
     if of_test:
         files.write_json(run.folder / "test.json", of_test)
     files.write_json(run.folder / "export.json", asdict(result))
+    engine_choice.measure(load(run.bundle), progress=progress)
     return result
 
 

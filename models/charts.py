@@ -128,7 +128,7 @@ def draw_map(
 ) -> None:
     """The same on an axis of a figure with several; what its marks mean is left to a legend."""
     x, y = points.T
-    frequent = np.bincount(truth, minlength=len(labels)).argsort(kind="stable")[::-1][:_MOST_MARKED]
+    frequent = np.argsort(-np.bincount(truth, minlength=len(labels)), kind="stable")[:_MOST_MARKED]
     marked = sorted(int(index) for index in frequent if (truth == index).any())
     rest = ~np.isin(truth, marked)
     if rest.any():

@@ -65,8 +65,9 @@ def test_the_demo_given_again_repeats_nothing(demo: tuple[Path, pipeline.Pipelin
     assert second.train == first.train
     assert second.export == first.export
     assert second.split == first.split
+    assert json.dumps(second.evaluate, sort_keys=True) == json.dumps(first.evaluate, sort_keys=True)
     up_to_date = [line for line in notes.lines if "up to date" in line]
-    assert len(up_to_date) == len(LABELS) + 3
+    assert len(up_to_date) == len(LABELS) + 4
 
 
 def test_run_takes_species_and_settings_from_birds_toml(

@@ -8,6 +8,7 @@ import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import birds
 import numpy as np
@@ -20,6 +21,7 @@ from birds.export import export
 from birds.export import stage as module
 from birds.files import sha256_of
 from birds.models import trust
+from birds.models.engine_choice import choose
 from birds.models.held_out import labelled
 from birds.models.network import load_network
 from birds.models.runs import Run
@@ -181,6 +183,18 @@ def test_an_export_that_is_up_to_date_is_not_repeated(project: Path) -> None:
     assert card.read_text() == "with a licence that a person chose"
     file.write_bytes(b"touched")
     assert "model.onnx" not in export(project, formats=("safetensors",), only_if_changed=True).files
+
+
+def test_at_its_end_the_engines_are_measured_once_for_this_machine(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, notes: Any
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    export(project, "one", progress=notes)
+    assert choose(birds.load("one", project=project), 1000, progress=notes) in {"onnx", "openvino", "torch"}
+    assert [line for line in notes.lines if "Trying the engines" in line] == [
+        "Trying the engines on this machine, which is remembered."
+    ]
+    assert "torch" in notes.lines[-1], "an engine that is slow to open is measured too"
 
 
 def test_what_a_killed_export_left_goes_away(project: Path) -> None:
