@@ -13,6 +13,7 @@ Needs ../shared (or BIRDS_TEST_DATA for its data).
 import json
 import shutil
 import statistics
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -65,13 +66,14 @@ def measure(name: str, seeds: list[int], pieces: dict[str, Settings], common: Se
         project = Path(folder)
         shutil.copytree(DATA / "birds8", project / "images")
         for seed in seeds:
-            split(project, plain=True, seed=seed)
+            split(project, plain=True, seed=seed, fresh=True)
             for piece, settings in pieces.items():
                 told = {"arch": "{arch}", "calibrate": False, **common, **settings}
                 told["arch"] = told["arch"].format(arch=ROWS[name][0])
                 result = train(project, weights=str(weights_file(name)), **told)
                 losses[piece].append(result.valid_loss)
                 accuracies[piece].append(result.valid_accuracy)
+                print(f"{name}, seed {seed}, {piece}: {result.valid_loss}", file=sys.stderr, flush=True)
     rows = []
     for piece in pieces:
         worse = [one - default for one, default in zip(losses[piece], losses[DEFAULT], strict=True)]
