@@ -151,6 +151,9 @@ def test_many_classes_fit_without_a_table_of_all_pairs() -> None:
     shown = text_of([f"species number {i}" for i in range(40)], n=400)
     assert "Confusion matrix as numbers" not in shown.source
     assert "species number 39" in shown.text
+    few = text_of(["garza", "loro"])
+    narrow = [sum("narrow" in (one.get("class") or "") for _, one in page.tags) for page in (shown, few)]
+    assert narrow[0] == narrow[1] - 1, "names of 40 classes need the width of the page"
 
 
 def test_a_perfect_model_has_a_page_too() -> None:
