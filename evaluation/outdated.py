@@ -35,7 +35,7 @@ def current_evaluation(project: Project, run: Run) -> dict[str, Any] | None:
         found: dict[str, Any] = json.loads((run.folder / "evaluation" / RESULT).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return found
+    return found if found.get("report") else None  # a later evaluation without a page is another
 
 
 def _made_from(project: Project, run: Run) -> dict[str, Any]:

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 from birds.cli import app
+from birds.evaluation.outdated import current_evaluation
+from birds.files import Project
+from birds.models.runs import Run
 from typer.testing import CliRunner
 
 pytestmark = pytest.mark.usefixtures("without_charts")
@@ -56,7 +59,10 @@ def test_the_report_is_made_once_and_again_when_it_would_be_another(
     run("report", "one", "--project", root, "--quiet")
     assert opened == [page.resolve().as_uri()]
     assert page.stat().st_mtime_ns == first
+    one = (Project(root), Run(root / "runs" / "one"))
+    assert (current_evaluation(*one) or {})["report"] == str(page)
     run("evaluate", "--project", root, "--no-report", "--quiet")
+    assert current_evaluation(*one) is None, "the last one has no page"
     run("report", "--project", root, "--no-browser", "--quiet")
     assert page.stat().st_mtime_ns == first, "an evaluation without a page changes nothing about it"
     (root / "dataset" / "split.json").write_text("{}")
