@@ -4,7 +4,9 @@
 
 Every piece is turned off, or on, alone, and birds8 is trained on the plain splits of every seed. A row gives the
 validation loss against that of the default on the same split: mean and standard deviation of the difference over the
-splits; a positive one says that the default is better. No test picture is looked at. Without `--fine-tuning` the head
+splits; a positive one says that the default is better. It is the loss after the temperature, which the exported model
+has too: what makes a network less sure than it may be, as smoothed and mixed labels do, is not held against it, and
+`uncalibrated` is the loss without. No test picture is looked at. Without `--fine-tuning` the head
 alone is trained, which is most of the recipe and takes seconds on cached features.
 
 Needs ../shared (or BIRDS_TEST_DATA for its data).
@@ -26,6 +28,7 @@ Row = dict[str, Any]
 
 DEFAULT = "default"
 HEAD_ONLY = {"epochs": (40, 0)}
+FIGURES = {"loss": "calibrated_loss", "uncalibrated": "valid_loss", "accuracy": "valid_accuracy"}  # of result.json
 PIECES: dict[str, Settings] = {
     DEFAULT: {},
     "no random views": {"views": 0},
@@ -43,7 +46,9 @@ PIECES: dict[str, Settings] = {
     "one-cycle, rate 0.003": {"schedule": "one-cycle", "lr": (3e-3,)},
     "torchvision's padding": {"arch": "{arch}:padding=torch"},
     "192 pixels": {"size": 192},
+    "256 pixels": {"size": 256},
     "288 pixels": {"size": 288},
+    "288 pixels, 2 random views": {"size": 288, "views": 2},
 }
 FINE_TUNING: dict[str, Settings] = {
     DEFAULT: {"epochs": (40, 10)},
@@ -60,32 +65,29 @@ def measure(name: str, seeds: list[int], pieces: dict[str, Settings], common: Se
     from birds.split import split
     from birds.train.stage import train
 
-    losses: dict[str, list[float]] = {piece: [] for piece in pieces}
-    accuracies: dict[str, list[float]] = {piece: [] for piece in pieces}
+    results: dict[str, list[dict[str, float]]] = {piece: [] for piece in pieces}
     with tempfile.TemporaryDirectory(dir=WORK) as folder:
         project = Path(folder)
         shutil.copytree(DATA / "birds8", project / "images")
         for seed in seeds:
             split(project, plain=True, seed=seed, fresh=True)
             for piece, settings in pieces.items():
-                told = {"arch": "{arch}", "calibrate": False, **common, **settings}
+                told = {"arch": "{arch}", **common, **settings}
                 told["arch"] = told["arch"].format(arch=ROWS[name][0])
                 result = train(project, weights=str(weights_file(name)), **told)
-                losses[piece].append(result.valid_loss)
-                accuracies[piece].append(result.valid_accuracy)
-                print(f"{name}, seed {seed}, {piece}: {result.valid_loss}", file=sys.stderr, flush=True)
+                whole = json.loads((project / "runs" / result.run / "result.json").read_text(encoding="utf-8"))
+                figures = {figure: whole[key] for figure, key in FIGURES.items()}
+                results[piece].append(figures)
+                print(f"{name}, seed {seed}, {piece}: {figures}", file=sys.stderr, flush=True)
     rows = []
-    for piece in pieces:
-        worse = [one - default for one, default in zip(losses[piece], losses[DEFAULT], strict=True)]
-        rows.append(
-            {
-                "name": f"{name}, {piece}",
-                "valid_loss": round(statistics.mean(losses[piece]), 4),
-                "worse_by": round(statistics.mean(worse), 4),
-                "sd": round(statistics.stdev(worse), 4) if len(worse) > 1 else None,
-                "valid_accuracy": round(statistics.mean(accuracies[piece]), 4),
-            }
-        )
+    for piece, runs in results.items():
+        worse = [run["loss"] - default["loss"] for run, default in zip(runs, results[DEFAULT], strict=True)]
+        row = {key: round(statistics.mean(run[key] for run in runs), 4) for key in FIGURES}
+        spread = {
+            "worse_by": round(statistics.mean(worse), 4),
+            "sd": round(statistics.stdev(worse), 4) if len(worse) > 1 else None,
+        }
+        rows.append({"name": f"{name}, {piece}", **row, **spread})
     return rows
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from .memory import FreedMemory
+
 _LOWEST, _HIGHEST, _STEPS = 0.25, 4.0, 60
 
 
@@ -40,5 +42,5 @@ def temperature(logits: torch.Tensor, labels: torch.Tensor) -> float:
 def validation_logits(learner: Any) -> tuple[torch.Tensor, torch.Tensor]:
     """What the network of `learner` says of the validation pictures: logits [N, classes], class indices [N]."""
     with learner.no_bar(), learner.no_logging():
-        logits, labels = learner.get_preds(act=torch.nn.Identity())
+        logits, labels = learner.get_preds(act=torch.nn.Identity(), cbs=FreedMemory())
     return torch.as_tensor(logits), torch.as_tensor(labels)

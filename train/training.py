@@ -30,6 +30,7 @@ from .dataset import Dataset
 from .finder import suggest_lr
 from .head_features import FeatureSource, RandomViews, head_learner
 from .losses import CROSS_ENTROPY
+from .memory import FreedMemory
 from .phases import HEAD, Phase, fit
 from .pictures import decoded_once, picture_loaders
 
@@ -176,7 +177,7 @@ class Training:
     def _callbacks(self, phase: Phase, learner: Any, done: int) -> list[Any]:
         """What the settings add to fastai's loop."""
         config = self.config
-        found = [*phase.trackers(config["schedule"]), self._training_loss(phase)]
+        found = [*phase.trackers(config["schedule"]), self._training_loss(phase), FreedMemory()]
         is_whole = learner is self.learner
         if is_whole:
             found.append(Autocast(self.choices["training"]))
@@ -225,11 +226,14 @@ class Training:
             (row for row in self.history if math.isfinite(float(row["valid_loss"]))),
             key=lambda row: float(row["valid_loss"]),
         )
-        degree = 1.0
+        more = {"best_phase": best["phase"], "temperature": 1.0, "calibrated_loss": best["valid_loss"]}
         if self.config["calibrate"]:
             load_weights(self.learner.model, self.run.weights_of(str(best["phase"])))
             known = self._head_logits if best["phase"] == HEAD else None
-            degree = temperature(*(known or validation_logits(self.learner)))
+            logits, labels = known or validation_logits(self.learner)
+            degree = more["temperature"] = temperature(logits, labels)
+            calibrated = torch.nn.functional.cross_entropy(logits.double() / degree, labels)
+            more["calibrated_loss"] = round(float(calibrated), 6)
         seconds = sum(float(row["seconds"]) for row in self.timing)
         pictures = sum(float(row["seconds"]) * float(row["images_per_second"]) for row in self.timing)
         result = TrainResult(
@@ -242,7 +246,6 @@ class Training:
         )
         draw_curves(self.history, self.run.folder / "curves.png")
         self.progress.note(verdict(self.history).in_words)
-        more = {"best_phase": best["phase"], "temperature": degree}
         files.write_json(self.run.folder / "result.json", {**asdict(result), **more})
         remove_checkpoints(self.run.checkpoints)
         return result

@@ -50,6 +50,7 @@ def test_the_validation_figures_are_those_of_training_before_the_temperature(roo
     assert judged.calibration.temperature == pytest.approx(result["temperature"])
     assert judged.calibration.loss_before == pytest.approx(result["valid_loss"], abs=1e-4)
     assert judged.loss == judged.calibration.loss_after <= judged.calibration.loss_before
+    assert judged.loss == pytest.approx(result["calibrated_loss"], abs=1e-4)
     assert judged.accuracy == pytest.approx(result["valid_accuracy"], abs=1e-6)
     assert len(judged.overlap.exact) == judged.n, "the model was chosen by these pictures"
     assert "the figures promise too much" in " ".join(judged.warnings)
