@@ -30,7 +30,9 @@ MIN_SIDE = 64  # pixels; below it the shorter side shows no bird
 _HEIF_BRANDS = frozenset(b"heic heix heim heis hevc hevx hevm hevs heif mif1 mif2 msf1".split())
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 _LONGEST = 8  # times the shorter side: beyond that nothing of the rest is in a middle square
-RESIZES = ("squish", "crop")
+RESIZES = ("trim", "squish", "crop")
+DEFAULT_RESIZE = "trim"
+_TRIMMED = 4 / 3  # times the shorter side
 HASHED_SIDE = 256  # pixels; the shorter side of what hashes are made of, where the picture is larger
 MAKE, MODEL, TAKEN, SUBSECOND, SERIAL = 0x010F, 0x0110, 0x9003, 0x9291, 0xA431  # EXIF: camera, DateTimeOriginal, ...
 _EXIF_DETAILS = 0x8769
@@ -324,23 +326,29 @@ def describe(data: bytes, decoded: Decoded, hashes: tuple[int, int] | None = Non
     )
 
 
-def _no_longer_than(image: Image.Image, times: int) -> Image.Image:
+def _no_longer_than(image: Image.Image, times: float) -> Image.Image:
     """The middle of `image` where it is longer than so many times its width: one pixel by 65,000 would grow huge."""
-    most = times * min(image.size)
+    most = round(times * min(image.size))
     width, height = (min(side, most) for side in image.size)
     left, top = (image.width - width) // 2, (image.height - height) // 2
     return image if (width, height) == image.size else image.crop((left, top, left + width, top + height))
 
 
-def prepare(image: Image.Image, size: int, resize: str = "squish") -> "np.ndarray":
+def trim(image: Image.Image) -> Image.Image:
+    """`image` without the ends of its longer side, as far as that is more than 4/3 of the shorter one."""
+    return _no_longer_than(image, _TRIMMED)
+
+
+def prepare(image: Image.Image, size: int, resize: str = DEFAULT_RESIZE) -> "np.ndarray":
     """The one transform that validation, evaluation, prediction and export share.
 
     Parameters
     ----------
     image : RGB.
     size : pixels of each side of the result.
-    resize : ``squish`` scales both sides to `size`; ``crop`` scales the shorter side to 8/7 of `size` (256 for 224)
-        and takes the middle.
+    resize : ``squish`` scales both sides to `size`; ``trim`` cuts the ends of the longer side off first, where it is
+        more than 4/3 of the shorter one; ``crop`` scales the shorter side to 8/7 of `size` (256 for 224) and takes the
+        middle.
 
     Returns
     -------
@@ -355,8 +363,8 @@ def prepare(image: Image.Image, size: int, resize: str = "squish") -> "np.ndarra
         image = image.resize((width, height), Image.Resampling.BILINEAR)
         left, top = (width - size) // 2, (height - size) // 2
         image = image.crop((left, top, left + size, top + size))
-    elif resize == "squish":
-        image = image.resize((size, size), Image.Resampling.BILINEAR)
+    elif resize in ("trim", "squish"):
+        image = (trim(image) if resize == "trim" else image).resize((size, size), Image.Resampling.BILINEAR)
     else:
         raise ValueError(f"resize is one of {RESIZES}, not {resize!r}")
     return np.asarray(image)

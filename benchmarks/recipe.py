@@ -53,7 +53,9 @@ PIECES: dict[str, Settings] = {
 FINE_TUNING: dict[str, Settings] = {
     DEFAULT: {"epochs": (40, 10)},
     "no fine-tuning": HEAD_ONLY,
+    "fine-tuning at 0.0003": {"epochs": (40, 10), "lr": (3e-4, 3e-4)},
     "fine-tuning at 0.001": {"epochs": (40, 10), "lr": (3e-4, 1e-3)},
+    "fine-tuning with more patience": {"epochs": (40, 20), "patience": (8, 6), "plateau_patience": (3, 3)},
     "fine-tuning with mixup 0.4": {"epochs": (40, 10), "mixup": (0.0, 0.4)},
     "fine-tuning with cutmix 1": {"epochs": (40, 10), "cutmix": 1.0},
     "fine-tuning with label smoothing 0.1": {"epochs": (40, 10), "label_smoothing": (0.0, 0.1)},

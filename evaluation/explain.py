@@ -54,6 +54,8 @@ def mistakes(
             prepared = images.prepare(image, preprocess.size, preprocess.resize)
             if preprocess.resize == "crop":  # the map is of what the network was given
                 image = Image.fromarray(prepared)
+            elif preprocess.resize == "trim":
+                image = images.trim(image)
             image.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS)
             heat = _heat(network, preprocess, prepared, labels.index(one.predicted), image) if network else None
             shown.append(Shown(one, _jpeg(image), heat))

@@ -16,6 +16,7 @@ from .figures import LEAST_PICTURES, RIGHT_WHERE_SURE
 
 NAME = "MODEL_CARD.md"
 _MARKUP = re.compile(r"([\\`*_\[\]<>|#~$&!])")
+_MADE_SQUARE = {"trim": "trimmed to 4:3 at most and squished to", "squish": "squished to", "crop": "the middle of"}
 _FEW = 20  # test pictures of a class, below which its figures say little
 
 
@@ -186,8 +187,16 @@ def _usage(manifest: Manifest) -> str:
 def usage_code(preprocess: Preprocess) -> str:
     """Python that predicts ``photo.jpg`` with onnxruntime, numpy and pillow alone."""
     size = preprocess.size
+    squish = f"pixels = np.asarray(image.resize(({size}, {size}), Image.Resampling.BILINEAR))"
     if preprocess.resize == "squish":
-        prepare = [f"pixels = np.asarray(image.resize(({size}, {size}), Image.Resampling.BILINEAR))"]
+        prepare = [squish]
+    elif preprocess.resize == "trim":
+        prepare = [
+            "sides = [min(side, round(4 / 3 * min(image.size))) for side in image.size]",
+            "left, top = ((side - kept) // 2 for side, kept in zip(image.size, sides))",
+            "image = image.crop((left, top, left + sides[0], top + sides[1]))",
+            squish,
+        ]
     else:
         prepare = [
             f"scale = {size} * 8 / 7 / min(image.size)",
@@ -219,7 +228,7 @@ def _making(manifest: Manifest) -> str:
         "where none was high enough."
     )
     versions = ", ".join(f"{name} {version}" for name, version in manifest.versions.items())
-    how = "squished to" if manifest.preprocess.resize == "squish" else "the middle of"
+    how = _MADE_SQUARE[manifest.preprocess.resize]
     return "\n".join(
         [
             f"- Started from {_text(str(training.get('weights')))}; seed {training.get('seed')}; best in epoch "

@@ -37,7 +37,7 @@ class View:
 
     name: str
     side: int
-    resize: str = "squish"
+    resize: str = images.DEFAULT_RESIZE
     augmentation: Augmentation = field(default_factory=Augmentation)
 
     @property

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from .. import images
 from ..progress import SILENT, Progress
 from . import architectures
 from .architectures import Architecture, head_names, make_body, with_derived
@@ -119,7 +120,7 @@ def features(
     views: Sequence[str] = VIEWS,
     size: int | None = None,
     evaluation_size: int | None = None,
-    resize: str = "squish",
+    resize: str = images.DEFAULT_RESIZE,
     augmentation: Augmentation | None = None,
     normalisation: tuple[Channels, Channels] | None = None,
     precision: str = "fp32",

@@ -12,11 +12,11 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ..errors import ModelError
+from ..images import RESIZES
 
 FORMAT_VERSION = 1
 NAME = "model.json"
 METADATA_KEY = "birds"  # under which ONNX and safetensors files hold the JSON
-RESIZES = ("squish", "crop")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MOST_BYTES = 20_000_000  # of JSON: 10,000 classes with all their figures stay below
 _SIDES = (16, 4096)  # pixels
@@ -38,9 +38,9 @@ class Preprocess:
 
     Attributes
     ----------
-    resize : ``squish`` or ``crop``.
+    resize : see `images.prepare`.
     size : pixels of each side.
-    shorter_side : pixels that ``crop`` scales the shorter side to before it takes the middle; None for ``squish``.
+    shorter_side : pixels that ``crop`` scales the shorter side to before it takes the middle; None without it.
     resample : Pillow's filter.
     mean, std : of red, green and blue, from 0 to 1. The ONNX graph has them in it.
     """

@@ -47,16 +47,19 @@ def presize(pictures: Pictures, cache: Path, *, size: int, progress: Progress = 
     return _copies(pictures, cache / f"presized-{least}-{_FORMAT}", least, copy, suffix=".jpg", progress=progress)
 
 
-def prepare_once(pictures: Pictures, cache: Path, *, evaluation_size: int, progress: Progress = SILENT) -> list[Path]:
-    """Like `presize` for validation: copies are bitmaps of exactly what `images.prepare` makes of each, squished.
+def prepare_once(
+    pictures: Pictures, cache: Path, *, evaluation_size: int, resize: str, progress: Progress = SILENT
+) -> list[Path]:
+    """Like `presize` for validation: copies are bitmaps of exactly what `images.prepare` makes of each.
 
-    Preparing such a copy changes nothing: a network sees the pixels that it will see in prediction.
+    Preparing such a copy again changes nothing, unless `resize` is ``crop``: a network sees the pixels that it will see
+    in prediction.
     """
 
     def copy(data: bytes) -> bytes:
-        return _encoded(Image.fromarray(images.prepare(images.decode(data).image, evaluation_size)), "BMP")
+        return _encoded(Image.fromarray(images.prepare(images.decode(data).image, evaluation_size, resize)), "BMP")
 
-    folder = cache / f"prepared-{evaluation_size}-{_FORMAT}"
+    folder = cache / f"prepared-{evaluation_size}-{resize}-{_FORMAT}"
     return _copies(pictures, folder, evaluation_size, copy, suffix=".bmp", progress=progress)
 
 

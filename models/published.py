@@ -71,7 +71,7 @@ def _squares(pictures: Sequence[Path], size: int) -> list[np.ndarray]:
     found = []
     for path in pictures[:: max(1, len(pictures) // _PICTURES)][:_PICTURES]:
         try:
-            found.append(images.prepare(images.open_rgb(path), size))
+            found.append(images.prepare(images.open_rgb(path), size, "squish"))  # how it was tried on known weights
         except ImageError:
             continue
     return found

@@ -326,14 +326,23 @@ def test_prepared_pictures_are_square_and_uint8(make_picture: Make, resize: str,
     assert prepared.dtype == np.uint8
 
 
-def test_squish_keeps_all_of_the_picture_and_crop_its_middle() -> None:
+def test_squish_keeps_all_of_the_picture_trim_most_and_crop_its_middle() -> None:
     thirds = Image.new("RGB", (300, 100), "blue")
     thirds.paste("red", (0, 0, 100, 100))
     thirds.paste("lime", (200, 0, 300, 100))
     squished = images.prepare(thirds, 90, "squish")
     assert [tuple(squished[45, x]) for x in (5, 45, 85)] == [(255, 0, 0), (0, 0, 255), (0, 255, 0)]
+    trimmed = images.prepare(thirds, 90, "trim")  # 83 to 216 of the width
+    assert [tuple(trimmed[45, x]) for x in (5, 45, 85)] == [(255, 0, 0), (0, 0, 255), (0, 255, 0)]
+    assert sum(tuple(pixel) == (255, 0, 0) for pixel in trimmed[45]) == pytest.approx(90 * 17 / 133, abs=1.5)
     cropped = images.prepare(thirds, 90, "crop")
     assert {tuple(cropped[45, x]) for x in (5, 45, 85)} == {(0, 0, 255)}
+
+
+@pytest.mark.parametrize("size", [(400, 300), (300, 400), (100, 90)])
+def test_nothing_is_trimmed_up_to_four_to_three(make_picture: Make, size: tuple[int, int]) -> None:
+    picture = make_picture(5, size)
+    np.testing.assert_array_equal(images.prepare(picture, 64, "trim"), images.prepare(picture, 64, "squish"))
 
 
 def test_crop_takes_seven_eighths_of_the_shorter_side() -> None:

@@ -95,7 +95,9 @@ def train(
         typer.Option("--calibrate/--no-calibrate", help="Fit a temperature at the end.", show_default="yes"),
     ] = None,
     size: Annotated[int | None, _whole("Pixels of a side.", "what the network was published at", 16)] = None,
-    resize: Annotated[str | None, _text("How pictures become square: squish or crop.", "squish")] = None,
+    resize: Annotated[
+        str | None, _text("How pictures become square: trim (to 4:3, then squish), squish or crop.", "trim")
+    ] = None,
     augment: Annotated[
         bool | None,
         typer.Option("--augment/--no-augment", help="Change pictures at random, as below.", show_default="yes"),

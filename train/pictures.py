@@ -60,7 +60,9 @@ def decoded_once(dataset: Dataset, config: Mapping[str, Any], cache: Path, progr
     """`dataset` with copies in the place of its large photographs, which every epoch would decode anew."""
     train = presize(dataset.train_list, cache / "pictures", size=config["size"], progress=progress)
     valid = dataset.valid
-    if config["resize"] == "squish":  # a copy is squished already
-        side = config["evaluation_size"]
-        valid = prepare_once(dataset.valid_list, cache / "pictures", evaluation_size=side, progress=progress)
+    side, resize = config["evaluation_size"], config["resize"]
+    if resize != "crop":  # which would cut a copy again
+        valid = prepare_once(
+            dataset.valid_list, cache / "pictures", evaluation_size=side, resize=resize, progress=progress
+        )
     return Dataset(train, valid, dataset.classes, dataset.split)

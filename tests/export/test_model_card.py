@@ -59,16 +59,17 @@ def test_the_ten_lines_of_the_card_predict_without_torch_fastai_or_birds(exporte
     assert [float(share) for _, share in told] == pytest.approx([share for _, share in expected], abs=6e-4)
 
 
-@pytest.mark.parametrize("side", [(640, 480), (90, 200), (33, 32)])
-def test_its_way_of_cropping_is_the_one_that_birds_has(
-    side: tuple[int, int], tmp_path: Path, make_picture: Callable[..., Image.Image]
+@pytest.mark.parametrize("side", [(640, 480), (90, 201), (200, 91), (33, 32)])
+@pytest.mark.parametrize("resize", images.RESIZES)
+def test_its_way_to_a_square_is_the_one_that_birds_has(
+    side: tuple[int, int], resize: str, tmp_path: Path, make_picture: Callable[..., Image.Image]
 ) -> None:
     make_picture(3, side).save(tmp_path / "photo.png")
-    code = usage_code(Preprocess("crop", 32, 37)).replace("photo.jpg", str(tmp_path / "photo.png"))
+    code = usage_code(Preprocess(resize, 32, 37)).replace("photo.jpg", str(tmp_path / "photo.png"))
     prepare = [line for line in code.splitlines() if line.startswith(("image", "scale", "sides", "left", "pixels"))]
     scope: dict[str, object] = {}
     exec("import numpy as np\nfrom PIL import Image, ImageOps\n" + "\n".join(prepare), scope)
-    expected = images.prepare(images.open_rgb(tmp_path / "photo.png"), 32, "crop")
+    expected = images.prepare(images.open_rgb(tmp_path / "photo.png"), 32, resize)
     np.testing.assert_array_equal(scope["pixels"], expected)
 
 

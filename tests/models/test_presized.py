@@ -62,13 +62,20 @@ def test_random_views_of_a_copy_look_like_those_of_the_original(tmp_path: Path, 
     assert np.abs(np.subtract(*(np.asarray(view, np.float32) for view in views))).mean() < 3
 
 
-def test_validation_copies_give_exactly_the_pixels_of_prediction(tmp_path: Path, pictures: Any) -> None:
-    places = prepare_once(pictures, tmp_path / "cache", evaluation_size=72)
+@pytest.mark.parametrize("resize", ["trim", "squish"])
+def test_validation_copies_give_exactly_the_pixels_of_prediction(
+    tmp_path: Path, make_picture: Any, jpeg: Any, pictures: Any, resize: str
+) -> None:
+    pictures[0][1].write_bytes(jpeg(make_picture(0, (600, 300))))
+    pictures[0] = (sha256_of(pictures[0][1]), pictures[0][1])
+    places = prepare_once(pictures, tmp_path / "cache", evaluation_size=72, resize=resize)
+    other = prepare_once(pictures, tmp_path / "cache", evaluation_size=72, resize="crop")
+    assert not set(places[::2]) & set(other[::2]), "copies of another way are other copies"
     assert places[1] == pictures[1][1]
     for place, (_, original) in zip(places, pictures, strict=True):
         assert label_of(place) == label_of(original)
-        expected = images.prepare(images.open_rgb(original), 72)
-        np.testing.assert_array_equal(images.prepare(images.open_rgb(place), 72), expected)
+        expected = images.prepare(images.open_rgb(original), 72, resize)
+        np.testing.assert_array_equal(images.prepare(images.open_rgb(place), 72, resize), expected)
     assert images.open_rgb(places[0]).size == (72, 72)
 
 
@@ -80,7 +87,7 @@ def test_what_cannot_be_read_is_left_to_whoever_opens_it(
     gone.unlink()
     damaged.write_bytes(damaged.read_bytes()[:2000])
     listed = [*pictures[:2], (sha256_of(damaged), damaged)]
-    sizes = {"size": 64} if copies is presize else {"evaluation_size": 72}
+    sizes = {"size": 64} if copies is presize else {"evaluation_size": 72, "resize": "trim"}
     assert copies(listed, tmp_path / "cache", progress=notes, **sizes) == [path for _, path in pictures]
     assert notes.lines == []
 
