@@ -42,6 +42,7 @@ PIECES: dict[str, Settings] = {
     "label smoothing 0.1": {"label_smoothing": (0.1,)},
     "mixup 0.4": {"mixup": (0.4,)},
     "class weights": {"class_weights": True},
+    "pictures trimmed to 4:3, then squished": {"resize": "trim"},
     "pictures cropped, not squished": {"resize": "crop"},
     "one-cycle, rate 0.003": {"schedule": "one-cycle", "lr": (3e-3,)},
     "torchvision's padding": {"arch": "{arch}:padding=torch"},

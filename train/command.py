@@ -96,7 +96,7 @@ def train(
     ] = None,
     size: Annotated[int | None, _whole("Pixels of a side.", "what the network was published at", 16)] = None,
     resize: Annotated[
-        str | None, _text("How pictures become square: trim (to 4:3, then squish), squish or crop.", "trim")
+        str | None, _text("How pictures become square: squish, trim (to 4:3, then squish) or crop.", "squish")
     ] = None,
     augment: Annotated[
         bool | None,

@@ -64,7 +64,7 @@ class Settings:
     calibrate : fit a temperature to the validation set at the end (Guo et al. 2017).
     size : pixels of a side in training; default what the architecture was published at. Whole pictures are judged at
         8/7 of it, see `architectures.evaluation_size`.
-    resize : how whole pictures become square, see `images.prepare`; default ``trim``, in the recipe of 2024 ``squish``.
+    resize : how whole pictures become square, see `images.prepare`.
     augment : False turns flip, crop, colour and rotate off.
     flip, crop, colour, rotate : what training does to pictures at random.
     normalise : ``published`` (what the weights expect), ``computed`` (of the training pictures; default from scratch)
@@ -102,7 +102,7 @@ class Settings:
     mirror: bool | None = None
     calibrate: bool = True
     size: int | None = None
-    resize: str | None = None
+    resize: str = images.DEFAULT_RESIZE
     augment: bool = True
     flip: bool = True
     crop: bool = True
@@ -117,8 +117,7 @@ class Settings:
     recipe: str = "default"
 
     def __post_init__(self) -> None:
-        if self.resize is not None:
-            _choose("resize", self.resize, images.RESIZES)
+        _choose("resize", self.resize, images.RESIZES)
         _choose("recipe", self.recipe, RECIPES)
         _choose("schedule", self.schedule, SCHEDULES)
         _choose("precision", self.precision, PRECISIONS)
@@ -209,7 +208,6 @@ class Settings:
             **plain,
             "arch": arch,
             "weights": self.source,
-            "resize": self.resize or (images.DEFAULT_RESIZE if is_ours else "squish"),
             "momentum": MOMENTUM if self.momentum is None else self.momentum,
             "dropout": None if small.is_one(arch) else self.dropout,
             "normalise": self.normalise or (PUBLISHED if self.is_pretrained else COMPUTED),
