@@ -192,8 +192,7 @@ class Versions:
 def _judged(project: Path, run: Any, path: Path) -> Row:
     """Test loss and accuracy of one saved model."""
     import torch
-    from birds.models.trained import classes_of, open_run, probabilities
-    from birds.models.transforms import label_of, picture_files
+    from birds.models.trained import open_run
 
     learner = open_run(run)
     saved = torch.load(path, weights_only=True)
@@ -202,6 +201,15 @@ def _judged(project: Path, run: Any, path: Path) -> Row:
         learner.model.head.load_state_dict(saved)
     else:
         learner.model.load_state_dict(saved)
+    return judged(learner, project)
+
+
+def judged(learner: Any, project: Path) -> Row:
+    """Loss and accuracy of a learner on the test pictures of a project."""
+    import torch
+    from birds.models.trained import classes_of, probabilities
+    from birds.models.transforms import label_of, picture_files
+
     pictures = picture_files(project / "dataset" / "test")
     truth = torch.tensor([classes_of(learner).index(label_of(picture)) for picture in pictures])
     predicted = probabilities(learner, pictures)

@@ -85,6 +85,14 @@ def train(
             "--feature-cache/--no-feature-cache", help="Train the head on features computed once.", show_default="yes"
         ),
     ] = None,
+    discriminant: Annotated[
+        bool | None,
+        typer.Option(
+            "--discriminant/--no-discriminant",
+            help="Blend a head on features with their linear discriminant.",
+            show_default="yes",
+        ),
+    ] = None,
     views: Annotated[int | None, _whole("Random crops a picture that features are computed of.", "6")] = None,
     mirror: Annotated[
         bool | None,
@@ -164,12 +172,11 @@ def train(
             "plateau_factor": plateau_factor, "optimizer": optimizer, "momentum": momentum,
             "weight_decay": weight_decay, "loss": loss, "label_smoothing": label_smoothing, "mixup": mixup,
             "cutmix": cutmix, "dropout": dropout, "activation": activation, "class_weights": class_weights,
-            "averaging": averaging,
-            "feature_cache": feature_cache, "views": views, "mirror": mirror, "calibrate": calibrate, "size": size,
-            "resize": resize, "augment": augment, "flip": flip, "crop": crop, "colour": colour, "rotate": rotate,
-            "normalise": normalise,
-            "batch_size": batch_size, "precision": precision, "compile": compile_network or None, "workers": workers,
-            "seed": seed, "recipe": recipe,
+            "averaging": averaging, "feature_cache": feature_cache, "discriminant": discriminant, "views": views,
+            "mirror": mirror, "calibrate": calibrate, "size": size, "resize": resize, "augment": augment, "flip": flip,
+            "crop": crop, "colour": colour, "rotate": rotate, "normalise": normalise, "batch_size": batch_size,
+            "precision": precision, "compile": compile_network or None, "workers": workers, "seed": seed,
+            "recipe": recipe,
         }
     )  # fmt: skip
     if repeats > 1:

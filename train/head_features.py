@@ -20,6 +20,7 @@ from ..models.picture_list import PictureList
 from ..models.precision import Choice
 from ..progress import SILENT, Progress
 from .dataset import Dataset
+from .discriminant import Discriminant, discriminant_of
 from .pictures import augmentation_of
 
 _WHOLE_EPOCHS, _WHOLE_SHARE = 8, 3  # whole pictures alone are shown for 8 epochs, but for no more than a third of all
@@ -85,6 +86,12 @@ class FeatureSource:
         """What the network will judge the validation pictures by."""
         views = VIEWS if self.config["mirror"] else VIEWS[:1]
         return self._look(self.dataset.valid, self.dataset.valid_list, views, "fp32")
+
+    def discriminant(self, valid: FeatureLoader) -> Discriminant:
+        """That of whole training pictures, as sure as fits those of `valid`."""
+        labels = np.asarray(self.dataset.labels_of(self.dataset.train))
+        is_balanced = self.config["class_weights"]
+        return discriminant_of(self.train(self.whole), labels, valid, is_balanced=is_balanced)
 
     def loaders(self) -> tuple[FeatureLoader, FeatureLoader]:
         """Of whole pictures; random views join them later, see `RandomViews`."""

@@ -23,7 +23,7 @@ from .phases import FLAT, ONE_CYCLE, SCHEDULES, defaults_of, make_phases
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 FORMAT_VERSION = 3  # of config.json; 1 had no views, schedule, mirror, ...; 2 other vectors of some networks
-_NOT_IN_2024 = ("calibrate", "averaging", "class_weights")
+_NOT_IN_2024 = ("calibrate", "averaging", "class_weights", "discriminant")
 _OF_OURS = (
     "lr", "schedule", "optimizer", "momentum", "weight_decay", "loss", "label_smoothing", "mixup", "cutmix", "dropout",
     "activation", "normalise",
@@ -60,6 +60,7 @@ class Settings:
     averaging : the weights that are judged and kept are an average over the last epochs.
     feature_cache : while the body is frozen, compute its features once and train the head on these.
     views : random crops of each picture that features are computed of, beside the whole picture and its mirror image.
+    discriminant : what is judged and kept of a head on features is the mean of it and their linear discriminant.
     mirror : judge a picture by the mean over it and its mirror image; default as `flip`.
     calibrate : fit a temperature to the validation set at the end (Guo et al. 2017).
     size : pixels of a side in training; default what the architecture was published at. Whole pictures are judged at
@@ -99,6 +100,7 @@ class Settings:
     averaging: bool = True
     feature_cache: bool = True
     views: int = 6
+    discriminant: bool = True
     mirror: bool | None = None
     calibrate: bool = True
     size: int | None = None

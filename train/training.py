@@ -22,7 +22,7 @@ from ..models.verdict import verdict
 from ..models.weights import NONE
 from ..progress import Progress
 from . import recipe_2024
-from .averaging import AverageWeights
+from .averaging import DECAY, AverageWeights
 from .calibration import temperature, validation_logits
 from .callbacks import Epochs, FixedStatistics, FrozenBody, Row, SaveBest, TrainingLoss, load_weights, save
 from .checkpoints import Checkpoint, last_checkpoint, remove_checkpoints, seed_phase
@@ -178,6 +178,7 @@ class Training:
         """What the settings add to fastai's loop."""
         config = self.config
         found = [*phase.trackers(config["schedule"]), self._training_loss(phase), FreedMemory()]
+        blend = None
         is_whole = learner is self.learner
         if is_whole:
             found.append(Autocast(self.choices["training"]))
@@ -185,12 +186,14 @@ class Training:
                 found.append(FrozenBody() if phase.name == HEAD else FixedStatistics())
         else:
             found.append(RandomViews(self._features, phase.epochs, done))
+            if config.get("discriminant"):
+                blend = self._features.discriminant(learner.dls.valid).blend_into
         if phase.mixup:
             found.append(fastai.MixUp(phase.mixup))
         if config["cutmix"] and is_whole and phase.name != HEAD:
             found.append(fastai.CutMix(config["cutmix"]))
-        if config["averaging"]:
-            found.append(AverageWeights())
+        if config["averaging"] or blend:
+            found.append(AverageWeights(DECAY if config["averaging"] else 0, blend))
         return found
 
     @property

@@ -61,7 +61,7 @@ def test_temperature_is_the_one_of_lowest_loss_that_training_found() -> None:
     truth = chance.integers(4, size=300)
     logits = chance.normal(size=(300, 4)) * 3
     logits[np.arange(300), truth] += 2
-    best = temperature(torch.tensor(logits), torch.tensor(truth))
+    best = temperature(torch.tensor(logits), torch.tensor(truth), spread=math.inf)
     by_grid = min(
         np.arange(0.5, 4, 0.001),
         key=lambda t: float(torch.nn.functional.cross_entropy(torch.tensor(logits / t), torch.tensor(truth))),

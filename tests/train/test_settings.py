@@ -49,10 +49,10 @@ def test_under_one_cycle_nothing_stops_before_the_low_rates_unless_asked() -> No
 
 
 def test_what_does_not_go_with_the_recipe_of_2024_is_off_in_it() -> None:
-    names = ("feature_cache", "mirror", "calibrate", "averaging")
+    names = ("feature_cache", "mirror", "calibrate", "averaging", "discriminant")
     ours = config(recipe="2024")
-    assert [config()[name] for name in names] == [True] * 4
-    assert [ours[name] for name in names] == [False] * 4
+    assert [config()[name] for name in names] == [True] * 5
+    assert [ours[name] for name in names] == [False] * 5
     assert not config(weights="none")["feature_cache"], "there is no frozen body"
 
 

@@ -322,6 +322,20 @@ def test_a_rate_that_was_searched_for_is_kept_over_a_kill_whatever_the_schedule(
     assert history(dataset, "cut") == history(dataset, "undisturbed")
 
 
+@pytest.mark.parametrize("averaging", [True, False])
+def test_a_head_on_features_is_kept_as_the_mean_of_it_and_their_discriminant(
+    dataset: Path, weights: Path, averaging: bool
+) -> None:
+    settings = {"weights": str(weights), "epochs": (1, 0), "lr": (1e-9,), "averaging": averaging, **TINY}
+    blended, plain = (train(dataset, discriminant=yes, fresh=True, **settings) for yes in (True, False))
+    heads = [
+        torch.load(dataset / "runs" / result.run / "checkpoints" / "head.pth", weights_only=True)["head.2.weight"]
+        for result in (blended, plain)
+    ]
+    assert heads[0].abs().max() > 1e-3 > heads[1].abs().max(), "the head itself has not learnt"
+    assert blended.valid_loss < plain.valid_loss
+
+
 def test_averaging_works_on_a_network_whose_state_has_a_version(dataset: Path) -> None:
     result = train(dataset, weights="none", epochs=(2,), **TINY | {"arch": "mnasnet0_5"})
     assert len(history(dataset, result.run)) == 2
