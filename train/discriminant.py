@@ -55,22 +55,26 @@ def discriminant(
     ----------
     shrinkage : share of the covariance, of standardised features, that is replaced by the identity.
     """
-    counts, sums, products = np.zeros(classes), np.zeros((classes, 1)), np.zeros((1, 1))
+    counts, sums, products = (torch.zeros(shape, dtype=torch.float64) for shape in ((classes,), (classes, 1), (1, 1)))
+    shift = torch.zeros(0)
     for vectors, labels in batches:
-        wide, members = vectors.astype(np.float64), np.eye(classes)[labels]
-        counts += members.sum(axis=0)
-        sums = sums + members.T @ wide
-        products = products + wide.T @ wide
+        seen = torch.from_numpy(vectors)
+        shift = shift if len(shift) else seen.mean(0)  # so that single precision is enough for the products
+        seen = seen - shift
+        members = torch.eye(classes)[torch.from_numpy(labels)]
+        counts = counts + members.sum(0).double()
+        sums = sums + (members.T @ seen).double()
+        products = products + (seen.T @ seen).double()
     pictures = counts.sum()
-    mean, means = sums.sum(axis=0) / pictures, sums / counts[:, None]
-    scale = 1 / np.sqrt((products.diagonal() / pictures - mean**2).clip(0) + _LEAST_VARIANCE)
+    mean, means = sums.sum(0) / pictures, sums / counts[:, None]
+    scale = ((products.diagonal() / pictures - mean**2).clamp_min(0) + _LEAST_VARIANCE).rsqrt()
     covariance = (products - (means.T * counts) @ means) / pictures  # within classes
     covariance *= (1 - shrinkage) * scale * scale[:, None]
-    covariance.flat[:: len(covariance) + 1] += shrinkage
+    covariance.diagonal().add_(shrinkage)
     centred = (means - mean) * scale
-    weight = np.linalg.solve(covariance, centred.T).T
-    bias = -(weight * centred).sum(axis=1) / 2 - (weight * scale) @ mean
-    return Discriminant(torch.from_numpy(weight * scale), torch.from_numpy(bias))
+    weight = torch.linalg.solve(covariance, centred.T).T
+    bias = -(weight * centred).sum(1) / 2 - (weight * scale) @ (mean + shift.double())
+    return Discriminant(weight * scale, bias)
 
 
 def discriminant_of(features: Features, labels: NDArray[np.integer], valid: Any, *, is_balanced: bool) -> Discriminant:
