@@ -90,7 +90,7 @@ def train(
         typer.Option(
             "--discriminant/--no-discriminant",
             help="Blend a head on features with their linear discriminant.",
-            show_default="yes",
+            show_default="for up to 2,000 pictures",
         ),
     ] = None,
     views: Annotated[int | None, _whole("Random crops a picture that features are computed of.", "6")] = None,

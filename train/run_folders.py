@@ -26,7 +26,8 @@ from .optimizers import ADAMW, MOMENTUM
 _PACKAGES = ("birds", "torch", "torchvision", "fastai", "pillow", "numpy")
 _NOT_A_SETTING = ("name", "created_at", "versions", "choices", "mean", "std")  # the last two follow from the pictures
 _BEFORE = {  # what runs did while there was no such setting
-    "optimizer": ADAMW, "momentum": MOMENTUM, "loss": CROSS_ENTROPY, "dropout": None, "normalise": PUBLISHED
+    "optimizer": ADAMW, "momentum": MOMENTUM, "loss": CROSS_ENTROPY, "dropout": None, "normalise": PUBLISHED,
+    "discriminant": False,
 }  # fmt: skip
 
 

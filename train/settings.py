@@ -17,13 +17,14 @@ from ..models.padding import without as without_padding
 from ..models.timm_networks import is_one as is_timm
 from ..models.weights import IMAGENET, NONE
 from .dataset import Dataset
+from .discriminant import MOST_PICTURES
 from .losses import CROSS_ENTROPY, LOSSES
 from .optimizers import ADAMW, MOMENTUM, OPTIMIZERS
 from .phases import FLAT, ONE_CYCLE, SCHEDULES, defaults_of, make_phases
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 FORMAT_VERSION = 3  # of config.json; 1 had no views, schedule, mirror, ...; 2 other vectors of some networks
-_NOT_IN_2024 = ("calibrate", "averaging", "class_weights", "discriminant")
+_NOT_IN_2024 = ("calibrate", "averaging", "class_weights")
 _OF_OURS = (
     "lr", "schedule", "optimizer", "momentum", "weight_decay", "loss", "label_smoothing", "mixup", "cutmix", "dropout",
     "activation", "normalise",
@@ -60,7 +61,8 @@ class Settings:
     averaging : the weights that are judged and kept are an average over the last epochs.
     feature_cache : while the body is frozen, compute its features once and train the head on these.
     views : random crops of each picture that features are computed of, beside the whole picture and its mirror image.
-    discriminant : what is judged and kept of a head on features is the mean of it and their linear discriminant.
+    discriminant : what is judged and kept of a head on features is the mean of it and their linear discriminant; by
+        default where there are up to 2,000 training pictures.
     mirror : judge a picture by the mean over it and its mirror image; default as `flip`.
     calibrate : fit a temperature to the validation set at the end (Guo et al. 2017).
     size : pixels of a side in training; default what the architecture was published at. Whole pictures are judged at
@@ -100,7 +102,7 @@ class Settings:
     averaging: bool = True
     feature_cache: bool = True
     views: int = 6
-    discriminant: bool = True
+    discriminant: bool | None = None
     mirror: bool | None = None
     calibrate: bool = True
     size: int | None = None
@@ -195,6 +197,8 @@ class Settings:
         arch = self._network()
         size = self.size or architectures.find(arch).size
         is_ours = self.recipe == "default"
+        has_features = self.feature_cache and self.is_pretrained and is_ours
+        is_few = len(dataset.train) <= MOST_PICTURES
         random = {name: getattr(self, name) and self.augment for name in _RANDOM}
         defaults = defaults_of(self.is_pretrained, self.optimizer, self.recipe)
         by_phase = {name: getattr(self, name) or default for name, default in defaults.items()}
@@ -215,7 +219,8 @@ class Settings:
             "normalise": self.normalise or (PUBLISHED if self.is_pretrained else COMPUTED),
             **random,
             "views": self.views if random["flip"] or random["crop"] or random["colour"] else 0,
-            "feature_cache": self.feature_cache and self.is_pretrained and is_ours,
+            "feature_cache": has_features,
+            "discriminant": has_features and (is_few if self.discriminant is None else self.discriminant),
             "mirror": (random["flip"] if self.mirror is None else self.mirror) and is_ours,
             **{name: getattr(self, name) and is_ours for name in _NOT_IN_2024},
             "lr_is_searched": isinstance(self.lr, str),

@@ -35,6 +35,7 @@ from .phases import HEAD, Phase, fit
 from .pictures import decoded_once, picture_loaders
 
 PARITY_TOLERANCE = 1e-4  # nats of validation loss, both in fp32
+_NOTHING_TO_LEARN = 1e-4  # nats: a loss that low may stay as it is
 
 
 @dataclass(frozen=True)
@@ -209,7 +210,7 @@ class Training:
         hint = "Try a lower --lr, or look for odd pictures."
         if not any(math.isfinite(loss) for loss in losses):
             raise TrainError(f"No epoch of phase {phase.name} ended with a finite loss.", hint)
-        if len(losses) > 1 and len(set(losses)) == 1:
+        if len(losses) > 1 and len(set(losses)) == 1 and losses[0] > _NOTHING_TO_LEARN:
             hint = "Try a higher --lr, or look whether the pictures of all classes are the same."
             raise TrainError(f"The validation loss of phase {phase.name} never changed: {losses[0]:.4f}.", hint)
 

@@ -15,7 +15,14 @@ BY_PHASE = {
     "epochs": (3, 7), "lr": (0.1,), "patience": (3,), "plateau_min_delta": (0.1, 0.05), "plateau_factor": (3.5, 7.5)
 }  # fmt: skip
 
-ADDED = ("optimizer", "momentum", "loss", "dropout", "normalise")  # by later versions of the same format
+ADDED = (
+    "optimizer",
+    "momentum",
+    "loss",
+    "dropout",
+    "normalise",
+    "discriminant",
+)  # by later versions of the same format
 
 
 def config(**settings: object) -> dict:
@@ -54,6 +61,14 @@ def test_what_does_not_go_with_the_recipe_of_2024_is_off_in_it() -> None:
     assert [config()[name] for name in names] == [True] * 5
     assert [ours[name] for name in names] == [False] * 5
     assert not config(weights="none")["feature_cache"], "there is no frozen body"
+
+
+def test_very_many_pictures_have_no_discriminant_unless_asked_for() -> None:
+    few, many = (Dataset([Path("a.jpg")] * count, [], ["a", "b"], None) for count in (2000, 2001))
+    assert Settings().config(few)["discriminant"]
+    assert not Settings().config(many)["discriminant"]
+    assert Settings(discriminant=True).config(many)["discriminant"]
+    assert not Settings(discriminant=True, feature_cache=False).config(few)["discriminant"]
 
 
 def test_the_recipe_of_2024_keeps_the_notebooks_settings_and_takes_none_of_ours() -> None:
@@ -95,7 +110,7 @@ def test_small_networks_are_trained_from_scratch_with_their_options_in_their_nam
 
 
 def test_a_config_of_before_some_settings_means_what_it_did(tmp_path: Path) -> None:
-    today = config(weights="imagenet")
+    today = config(weights="imagenet", discriminant=False)
     before = {key: value for key, value in today.items() if key not in ADDED}
     assert len(before) == len(today) - len(ADDED)
     (tmp_path / "config.json").write_text(json.dumps({**before, "name": "old", "created_at": "", "choices": {}}))

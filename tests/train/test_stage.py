@@ -322,11 +322,8 @@ def test_a_rate_that_was_searched_for_is_kept_over_a_kill_whatever_the_schedule(
     assert history(dataset, "cut") == history(dataset, "undisturbed")
 
 
-@pytest.mark.parametrize("averaging", [True, False])
-def test_a_head_on_features_is_kept_as_the_mean_of_it_and_their_discriminant(
-    dataset: Path, weights: Path, averaging: bool
-) -> None:
-    settings = {"weights": str(weights), "epochs": (1, 0), "lr": (1e-9,), "averaging": averaging, **TINY}
+def test_a_head_on_features_is_kept_as_the_mean_of_it_and_their_discriminant(dataset: Path, weights: Path) -> None:
+    settings = {"weights": str(weights), "epochs": (1, 0), "lr": (1e-9,), "averaging": False, **TINY}
     blended, plain = (train(dataset, discriminant=yes, fresh=True, **settings) for yes in (True, False))
     heads = [
         torch.load(dataset / "runs" / result.run / "checkpoints" / "head.pth", weights_only=True)["head.2.weight"]
@@ -357,6 +354,17 @@ def test_a_class_without_pictures_is_named(dataset: Path) -> None:
 def test_a_loss_that_never_changes_ends_with_an_error(dataset: Path, weights: Path) -> None:
     with pytest.raises(TrainError, match="never changed"):
         train(dataset, weights=str(weights), epochs=(3, 1), lr=(1e-9,), averaging=False, **TINY)
+
+
+def test_a_loss_that_cannot_fall_is_no_error(dataset: Path, weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from birds.train import training
+
+    monkeypatch.setattr(
+        training.Training, "_tell", lambda run, row, timing: run.history.append(row | {"valid_loss": 0})
+    )
+    monkeypatch.setattr(training.Training, "_check_parity", lambda *_: None)
+    monkeypatch.setattr(training.Training, "_finish", lambda run: run.history)
+    assert len(train(dataset, weights=str(weights), epochs=(2, 0), **TINY)) == 2
 
 
 def test_recipe_2024_warns_that_its_plateau_has_no_effect_and_trains(dataset: Path, weights: Path, notes) -> None:
