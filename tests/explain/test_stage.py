@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -19,12 +20,18 @@ def rows_of(path: str | Path) -> list[dict[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def explained(trained: Path):
-    return explain(trained)
+def project(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy, because explaining leaves files that other tests do not expect."""
+    return shutil.copytree(trained, tmp_path_factory.mktemp("explained") / "project")
 
 
-def test_a_run_is_looked_into_on_its_validation_pictures_without_being_exported(trained: Path, explained) -> None:
-    run = Run(trained / "runs" / "small")
+@pytest.fixture(scope="module")
+def explained(project: Path):
+    return explain(project)
+
+
+def test_a_run_is_looked_into_on_its_validation_pictures_without_being_exported(project: Path, explained) -> None:
+    run = Run(project / "runs" / "small")
     assert not run.bundle.exists()
     assert (explained.part, explained.n, explained.of) == ("val", 42, 42)
     assert run.result is not None
@@ -35,8 +42,8 @@ def test_a_run_is_looked_into_on_its_validation_pictures_without_being_exported(
     assert all(one["recall_interval"] for one in explained.per_class.values()), "21 pictures are enough for one"
 
 
-def test_every_chart_and_table_lies_in_the_runs_folder(trained: Path, explained) -> None:
-    folder = trained / "runs" / "small" / "explanation"
+def test_every_chart_and_table_lies_in_the_runs_folder(project: Path, explained) -> None:
+    folder = project / "runs" / "small" / "explanation"
     charts = {"confusion", "classes", "curves", "filters", "map-last", "map-middle"}
     tables = charts | {"confused_pairs", "layers", "skipped"}
     written = {path.name for path in folder.iterdir()}
@@ -55,7 +62,7 @@ def test_every_chart_and_table_lies_in_the_runs_folder(trained: Path, explained)
     assert kept["page"] == explained.page == str(folder / "index.html")
 
 
-def test_the_tables_agree_with_the_result(trained: Path, explained) -> None:
+def test_the_tables_agree_with_the_result(project: Path, explained) -> None:
     points = rows_of(explained.files["map-last.csv"])
     assert len(points) == 42
     right = sum(row["label"] == row["predicted"] for row in points)
@@ -66,7 +73,7 @@ def test_the_tables_agree_with_the_result(trained: Path, explained) -> None:
     mean = sum(float(row["silhouette"]) for row in points) / 42
     assert last.silhouette == pytest.approx(mean)
     assert [row["valid_loss"] for row in rows_of(explained.files["curves.csv"])] == [
-        row["valid_loss"] for row in Run(trained / "runs" / "small").history
+        row["valid_loss"] for row in Run(project / "runs" / "small").history
     ]
 
 
