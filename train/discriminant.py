@@ -32,10 +32,11 @@ class Discriminant(NamedTuple):
         norm: Any
         linear: Any
         norm, _, linear = head
-        spread = (norm.running_var.double() + norm.eps).sqrt() / norm.weight.double()
-        centre = (
-            norm.running_mean.double() - norm.bias.double() * spread
-        )  # vectors are what norm gives * spread + centre
+        mean, variance, factor, offset = (
+            tensor.detach().cpu().double() for tensor in (norm.running_mean, norm.running_var, norm.weight, norm.bias)
+        )
+        spread = (variance + norm.eps).sqrt() / factor  # vectors are what comes of norm, times this, plus centre
+        centre = mean - offset * spread
         with torch.no_grad():
             linear.weight.lerp_((self.weight * spread).to(linear.weight), 0.5)
             linear.bias.lerp_((self.bias + self.weight @ centre).to(linear.bias), 0.5)

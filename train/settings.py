@@ -27,7 +27,7 @@ FORMAT_VERSION = 3  # of config.json; 1 had no views, schedule, mirror, ...; 2 o
 _NOT_IN_2024 = ("calibrate", "averaging", "class_weights")
 _OF_OURS = (
     "lr", "schedule", "optimizer", "momentum", "weight_decay", "loss", "label_smoothing", "mixup", "cutmix", "dropout",
-    "activation", "normalise",
+    "activation", "normalise", "discriminant",
 )  # fmt: skip
 _RANDOM = ("flip", "crop", "colour", "rotate")
 _ONE_CYCLE_PLATEAU = (

@@ -78,6 +78,8 @@ def test_the_recipe_of_2024_keeps_the_notebooks_settings_and_takes_none_of_ours(
     assert [fine_tune[name] for name in kept] == [10, 3, 0.05, 7.5]
     with pytest.raises(UsageError, match=r"own course: --mixup, --cutmix cannot be given"):
         config(recipe="2024", mixup=(0.4,), cutmix=1.0)
+    with pytest.raises(UsageError, match="own course: --discriminant cannot be given"):
+        config(recipe="2024", discriminant=True)
 
 
 def test_without_augmentation_nothing_is_left_to_chance() -> None:
